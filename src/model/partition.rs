@@ -111,6 +111,15 @@ impl Partition {
         Region::from_str(name).unwrap_or_else(|_| Region::global())
     }
 
+    /// The domain of the partition's endpoints and of `kms:ViaService`.
+    pub const fn dns_suffix(self) -> &'static str {
+        match self {
+            Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
+            Partition::AwsCn => "amazonaws.com.cn",
+            Partition::AwsEusc => "amazonaws.eu",
+        }
+    }
+
     /// A Region whose STS endpoint no account can switch off (IAM User Guide, "Managing STS in a Region").
     pub fn sts_region(self) -> Region {
         self.global_region()

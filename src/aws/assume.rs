@@ -1,0 +1,374 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_sts as sts;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+
+use super::clients::{Access, Aws, Session};
+use crate::config::{Account, Hop, Jump, Mfa, Profiles, Via};
+use crate::model::{AccountId, Arn, Fault, OpError, Partition, Region};
+
+/// Sessions are renewed this long before they end, or after two thirds of their life where that is shorter.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// How long a refusal is taken as the answer for everyone who waits for the same hop.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
+/// A session that starts from another session cannot outlast an hour (STS API Reference, `AssumeRole`).
+const CHAINED_SECONDS: i32 = 3600;
+
+/// The future of a code that is being asked for.
+pub type CodeFuture = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+/// Where the six digits of a multi-factor device come from.
+#[derive(Clone)]
+pub struct MfaCodes(Arc<dyn Fn(&Mfa) -> CodeFuture + Send + Sync>);
+
+impl MfaCodes {
+    /// Asks `source` whenever a code is needed; its error says why there is none.
+    pub fn from_fn(source: impl Fn(&Mfa) -> CodeFuture + Send + Sync + 'static) -> Self {
+        MfaCodes(Arc::new(source))
+    }
+}
+
+/// The ways into every account: each hop assumed once, kept, and renewed in time.
+pub struct Chain {
+    aws: Arc<Aws>,
+    partition: Partition,
+    jump: Jump,
+    security: Account,
+    codes: MfaCodes,
+    start: OnceCell<Identity>,
+    hops: Mutex<HashMap<Arn, Arc<Provider>>>,
+    confirmed: Mutex<HashMap<AccountId, Arc<OnceCell<Identity>>>>,
+}
+
+/// What `GetCallerIdentity` answered.
+#[derive(Debug, Clone)]
+struct Identity {
+    account: AccountId,
+    arn: String,
+}
+
+impl Chain {
+    /// Prepares the ways; nothing is called yet. `None` when the profiles have no security account, which
+    /// configuration checking rules out.
+    pub fn new(aws: Arc<Aws>, profiles: &Profiles, codes: MfaCodes) -> Option<Self> {
+        Some(Chain {
+            aws,
+            partition: profiles.partition,
+            jump: profiles.jump.clone(),
+            security: profiles.account(profiles.security)?.clone(),
+            codes,
+            start: OnceCell::new(),
+            hops: Mutex::default(),
+            confirmed: Mutex::default(),
+        })
+    }
+
+    /// What all accounts share.
+    pub fn aws(&self) -> &Arc<Aws> {
+        &self.aws
+    }
+
+    /// Enters an account: assumes its role through the hops before it and confirms that it leads where it should.
+    ///
+    /// # Errors
+    ///
+    /// The hop that was refused, or the identity that was not the expected one.
+    pub async fn enter(&self, account: &Account, access: Access) -> Result<Session, OpError> {
+        let region = self.partition.sts_region();
+        let Some(hop) = &account.hop else {
+            let start = self.start().await?;
+            if start.account != account.id {
+                return Err(wrong_account(account.id, &region, None, start));
+            }
+            return Ok(Session::new(self.aws.clone(), account.id, start.arn.clone(), access, None, true));
+        };
+        let provider = match account.via {
+            Via::Jump if self.jump.hop.as_ref() == Some(hop) => self.jump_provider(hop, account.id).await?,
+            Via::Jump => self.after_jump(hop, account.id).await?,
+            Via::Security => self.after_security(hop, account.id).await?,
+        };
+        provider.credentials().await?;
+        let role = hop.role.to_string();
+        let open = |confirmed| {
+            let credentials = Some(SharedCredentialsProvider::new(Shared(provider.clone())));
+            Session::new(self.aws.clone(), account.id, role.clone(), access, credentials, confirmed)
+        };
+        let cell = {
+            let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+            confirmed.entry(account.id).or_default().clone()
+        };
+        let identity = cell.get_or_try_init(|| who(open(false), region.clone())).await?;
+        if identity.account != account.id {
+            return Err(wrong_account(account.id, &region, Some(&role), identity));
+        }
+        Ok(open(true))
+    }
+
+    async fn start(&self) -> Result<&Identity, OpError> {
+        let region = self.partition.sts_region();
+        self.start
+            .get_or_try_init(|| async {
+                let guess = self.jump.account.unwrap_or(self.security.id);
+                let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
+                who(session, region).await
+            })
+            .await
+    }
+
+    async fn jump_provider(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
+        let start = self.start().await?;
+        let chained = start.arn.contains(":assumed-role/");
+        let mut step = Step::new(hop, account, start.arn.clone());
+        // Past an hour only from a user's own keys: a session that starts from a session would be refused.
+        step.seconds = self.jump.duration_seconds.map(|seconds| {
+            let seconds = i32::try_from(seconds).unwrap_or(CHAINED_SECONDS);
+            if chained { seconds.min(CHAINED_SECONDS) } else { seconds }
+        });
+        step.mfa = self.jump.mfa.clone().map(|mfa| (mfa, self.codes.clone()));
+        Ok(self.provider(step, None))
+    }
+
+    async fn after_jump(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
+        match (&self.jump.hop, self.jump.account) {
+            (Some(first), _) => {
+                let parent = self.jump_provider(first, self.jump.account.unwrap_or(account)).await?;
+                Ok(self.provider(Step::new(hop, account, first.role.to_string()), Some(parent)))
+            }
+            (None, _) => {
+                let caller = self.start().await?.arn.clone();
+                Ok(self.provider(Step::new(hop, account, caller), None))
+            }
+        }
+    }
+
+    async fn after_security(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
+        // The security account has a hop: only a jump account may be entered with the starting credentials.
+        let Some(first) = &self.security.hop else {
+            let caller = self.start().await?.arn.clone();
+            return Ok(self.provider(Step::new(hop, account, caller), None));
+        };
+        let parent = self.after_jump(first, self.security.id).await?;
+        Ok(self.provider(Step::new(hop, account, first.role.to_string()), Some(parent)))
+    }
+
+    /// The one provider of a role: whoever asks first makes it.
+    fn provider(&self, step: Step, parent: Option<Arc<Provider>>) -> Arc<Provider> {
+        let mut hops = self.hops.lock().unwrap_or_else(PoisonError::into_inner);
+        hops.entry(step.role.clone())
+            .or_insert_with(|| {
+                Arc::new(Provider {
+                    aws: Arc::downgrade(&self.aws),
+                    region: self.partition.sts_region(),
+                    step,
+                    parent,
+                    held: AsyncMutex::new(None),
+                })
+            })
+            .clone()
+    }
+}
+
+async fn who(session: Session, region: Region) -> Result<Identity, OpError> {
+    let answer = session
+        .call(&region, "sts", "GetCallerIdentity")
+        .run(|| super::send!(sts, region, session.sts().get_caller_identity()))
+        .await?;
+    let arn = answer.arn().unwrap_or_default().to_owned();
+    match answer.account().and_then(|id| id.parse().ok()) {
+        Some(account) => Ok(Identity { account, arn }),
+        None => Err(OpError {
+            account: session.account,
+            region,
+            role: Some(session.role.clone()),
+            service: "sts".to_owned(),
+            operation: "GetCallerIdentity".to_owned(),
+            fault: Fault::Other,
+            code: None,
+            message: "the answer names no account".to_owned(),
+            request_id: None,
+            attempts: 1,
+            hint: None,
+        }),
+    }
+}
+
+fn wrong_account(expected: AccountId, region: &Region, role: Option<&str>, identity: &Identity) -> OpError {
+    OpError {
+        account: expected,
+        region: region.clone(),
+        role: role.map(str::to_owned).or_else(|| Some(identity.arn.clone())),
+        service: "sts".to_owned(),
+        operation: "GetCallerIdentity".to_owned(),
+        fault: Fault::WrongAccount,
+        code: None,
+        message: format!(
+            "these credentials belong to account {} ({}), not to {expected}; nothing was read or written",
+            identity.account, identity.arn
+        ),
+        request_id: None,
+        attempts: 1,
+        hint: Some(match role {
+            Some(_) => format!("correct the role or the id of account {expected} in profiles.toml"),
+            None => "start from the jump account's credentials, or give [jump] a `role`".to_owned(),
+        }),
+    }
+}
+
+/// One `AssumeRole`, ready to be sent again and again.
+#[derive(Clone)]
+struct Step {
+    account: AccountId,
+    role: Arn,
+    caller: String,
+    hop: Hop,
+    seconds: Option<i32>,
+    mfa: Option<(Mfa, MfaCodes)>,
+}
+
+impl Step {
+    fn new(hop: &Hop, account: AccountId, caller: String) -> Self {
+        Step { account, role: hop.role.clone(), caller, hop: hop.clone(), seconds: None, mfa: None }
+    }
+}
+
+/// What a provider holds: a session, or a refusal that still holds.
+enum Held {
+    Session { credentials: Credentials, renew_at: SystemTime },
+    Refusal { error: OpError, until: SystemTime },
+}
+
+/// The credentials of one role: assumed by the first who asks while the others wait, kept, and renewed before they
+/// end.
+struct Provider {
+    // Weak: the clients that `Aws` leads to hold providers themselves.
+    aws: Weak<Aws>,
+    region: Region,
+    step: Step,
+    parent: Option<Arc<Provider>>,
+    held: AsyncMutex<Option<Held>>,
+}
+
+impl Provider {
+    async fn credentials(&self) -> Result<Credentials, OpError> {
+        let mut held = self.held.lock().await;
+        let now = SystemTime::now();
+        match &*held {
+            Some(Held::Session { credentials, renew_at }) if now < *renew_at => return Ok(credentials.clone()),
+            Some(Held::Refusal { error, until }) if now < *until => return Err(error.clone()),
+            _ => {}
+        }
+        match self.assume().await {
+            Ok(credentials) => {
+                let renew_at = renewal(now, credentials.expiry().unwrap_or(now));
+                *held = Some(Held::Session { credentials: credentials.clone(), renew_at });
+                Ok(credentials)
+            }
+            Err(error) => {
+                *held = Some(Held::Refusal { error: error.clone(), until: now + REFUSAL_HOLDS });
+                Err(error)
+            }
+        }
+    }
+
+    async fn assume(&self) -> Result<Credentials, OpError> {
+        let Some(aws) = self.aws.upgrade() else { return Err(self.failed("the run is over".to_owned())) };
+        let code = match &self.step.mfa {
+            Some((mfa, codes)) => Some((mfa.serial.clone(), codes.0(mfa).await.map_err(|why| self.failed(why))?)),
+            None => None,
+        };
+        let parent = self.parent.clone().map(|parent| SharedCredentialsProvider::new(Shared(parent)));
+        let session =
+            Session::new(aws, self.step.account, self.step.caller.clone(), Access::Read, parent.clone(), true);
+        let hop = &self.step.hop;
+        let answer = session
+            .call(&self.region, "sts", "AssumeRole")
+            .run(|| {
+                let mut request = session
+                    .sts()
+                    .assume_role()
+                    .role_arn(hop.role.to_string())
+                    .role_session_name(&hop.session_name)
+                    .set_external_id(hop.external_id.as_ref().map(|id| id.reveal().to_owned()))
+                    .set_source_identity(hop.source_identity.clone())
+                    .set_duration_seconds(self.step.seconds);
+                if let Some((serial, code)) = &code {
+                    request = request.serial_number(serial).token_code(code);
+                }
+                super::send!(sts, self.region, request)
+            })
+            .await?;
+        let Some(credentials) = answer.credentials() else {
+            return Err(self.failed("the answer carries no credentials".to_owned()));
+        };
+        Ok(Credentials::new(
+            credentials.access_key_id(),
+            credentials.secret_access_key(),
+            Some(credentials.session_token().to_owned()),
+            SystemTime::try_from(*credentials.expiration()).ok(),
+            "BaselineHop",
+        ))
+    }
+
+    fn failed(&self, message: String) -> OpError {
+        OpError {
+            account: self.step.account,
+            region: self.region.clone(),
+            role: Some(self.step.caller.clone()),
+            service: "sts".to_owned(),
+            operation: "AssumeRole".to_owned(),
+            fault: Fault::AssumeRefused,
+            code: None,
+            message,
+            request_id: None,
+            attempts: 1,
+            hint: None,
+        }
+    }
+}
+
+/// When to renew a session that was had at `now` and ends at `end`.
+fn renewal(now: SystemTime, end: SystemTime) -> SystemTime {
+    let life = end.duration_since(now).unwrap_or_default();
+    end - RENEW_BEFORE.min(life / 3)
+}
+
+/// A provider as the SDK takes it.
+struct Shared(Arc<Provider>);
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shared({})", self.0.step.role)
+    }
+}
+
+impl ProvideCredentials for Shared {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            self.0.credentials().await.map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_renewed_five_minutes_before_its_end_and_a_short_one_after_two_thirds() {
+        let now = SystemTime::UNIX_EPOCH;
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(renewal(now, after(3600)), after(3300));
+        assert_eq!(renewal(now, after(6)), after(4));
+        assert_eq!(renewal(after(10), now), now);
+    }
+}

@@ -1,0 +1,308 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::{ConfigBag, IdentityCache, Intercept};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+
+use super::call::Call;
+use super::ledger::Ledger;
+use super::limits::Limits;
+use crate::model::{AccountId, Partition, Region};
+use crate::report::Events;
+use crate::services::Service;
+
+/// Where the run starts and what bounds it.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The AWS profile to start from; `None` takes the ambient credentials.
+    pub profile: Option<String>,
+    /// The partition, whose global Region is the default one.
+    pub partition: Partition,
+    /// Requests in flight over all accounts.
+    pub parallelism: usize,
+}
+
+/// Why AWS cannot be reached at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `AWS_CA_BUNDLE` names a file that cannot be used.
+    #[error("failed to use the certificates in {path} (AWS_CA_BUNDLE)")]
+    CaBundle {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The TLS stack refused its settings.
+    #[error("failed to set up TLS")]
+    Tls(#[source] BoxError),
+}
+
+/// What every account's clients share: HTTP connections, limits, counts and who is told.
+pub struct Aws {
+    pub(super) base: SdkConfig,
+    pub(super) limits: Limits,
+    pub(super) events: Events,
+    ledger: Arc<Ledger>,
+}
+
+impl Aws {
+    /// Reads the environment and the shared configuration files as any AWS tool does.
+    ///
+    /// # Errors
+    ///
+    /// A certificate bundle that cannot be read, or TLS settings that do not work.
+    pub async fn start(start: &Start, events: Events) -> Result<Arc<Aws>, StartError> {
+        let region = aws_sdk_sts::config::Region::new(start.partition.sts_region().to_string());
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client()?)
+            .region(region)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(30))
+                    .operation_timeout(Duration::from_secs(30))
+                    .build(),
+            )
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Ok(name) = AppName::new(concat!("baseline-", env!("CARGO_PKG_VERSION"))) {
+            loader = loader.app_name(name);
+        }
+        if let Some(profile) = &start.profile {
+            loader = loader.profile_name(profile);
+        }
+        Ok(Arc::new(Aws::with_config(loader.load().await, start.parallelism, events)))
+    }
+
+    pub(crate) fn with_config(base: SdkConfig, parallelism: usize, events: Events) -> Self {
+        Aws { base, limits: Limits::new(parallelism), events, ledger: Arc::default() }
+    }
+
+    /// What was sent so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+/// One HTTP client for the whole process, so that connections and TLS sessions are shared per host.
+fn http_client() -> Result<SharedHttpClient, StartError> {
+    let mut roots = TrustStore::default();
+    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        let pem = std::fs::read(&path)
+            .map_err(|source| StartError::CaBundle { path: path.to_string_lossy().into_owned(), source })?;
+        roots = roots.with_pem_certificate(pem);
+    }
+    let tls = TlsContext::builder().with_trust_store(roots).build().map_err(|e| StartError::Tls(e.into()))?;
+    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        if let Some(sleep) = components.and_then(RuntimeComponents::sleep_impl) {
+            connector = connector.sleep_impl(sleep);
+        }
+        connector
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(tls.clone())
+            .build()
+    }))
+}
+
+/// Whether a session may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only operations on the read list leave the process.
+    Read,
+    /// Everything does.
+    Write,
+}
+
+/// One account, entered and confirmed, with its clients.
+pub struct Session {
+    /// The account that `GetCallerIdentity` confirmed.
+    pub account: AccountId,
+    /// Who we are there: the role, or the starting identity.
+    pub role: String,
+    pub(super) aws: Arc<Aws>,
+    access: Access,
+    credentials: Option<SharedCredentialsProvider>,
+    confirmed: bool,
+    sts: OnceLock<aws_sdk_sts::Client>,
+    ec2: OnceLock<aws_sdk_ec2::Client>,
+    kms: OnceLock<aws_sdk_kms::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    cloudtrail: OnceLock<aws_sdk_cloudtrail::Client>,
+}
+
+/// Builds a client once: the account's credentials and the guard are the same for every service.
+macro_rules! client {
+    ($(#[$doc:meta])* $name:ident, $sdk:ident $(, $configure:expr)?) => {
+        $(#[$doc])*
+        pub fn $name(&self) -> &$sdk::Client {
+            self.$name.get_or_init(|| {
+                let builder = $sdk::config::Builder::from(&self.aws.base)
+                    .set_credentials_provider(self.credentials.clone().or_else(|| self.aws.base.credentials_provider()))
+                    .interceptor(self.guard(stringify!($name)));
+                // Our providers cache and renew by themselves; the SDK's cache holds 64 identities and evicts at random.
+                let builder = match self.credentials {
+                    Some(_) => builder.identity_cache(IdentityCache::no_cache()),
+                    None => builder,
+                };
+                $(let builder = $configure(self, builder);)?
+                $sdk::Client::from_conf(builder.build())
+            })
+        }
+    };
+}
+
+impl Session {
+    pub(super) fn new(
+        aws: Arc<Aws>,
+        account: AccountId,
+        role: String,
+        access: Access,
+        credentials: Option<SharedCredentialsProvider>,
+        confirmed: bool,
+    ) -> Self {
+        Session {
+            account,
+            role,
+            aws,
+            access,
+            credentials,
+            confirmed,
+            sts: OnceLock::new(),
+            ec2: OnceLock::new(),
+            kms: OnceLock::new(),
+            s3: OnceLock::new(),
+            cloudtrail: OnceLock::new(),
+        }
+    }
+
+    client!(
+        /// The STS client.
+        sts, aws_sdk_sts
+    );
+    client!(
+        /// The EC2 client, for `DescribeRegions` alone.
+        ec2, aws_sdk_ec2
+    );
+    client!(
+        /// The KMS client.
+        kms, aws_sdk_kms
+    );
+    client!(
+        /// The S3 client; with a custom endpoint it addresses buckets by path.
+        s3, aws_sdk_s3, |session: &Session, builder: aws_sdk_s3::config::Builder| {
+            let custom = session.aws.base.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+            builder.force_path_style(custom)
+        }
+    );
+    client!(
+        /// The CloudTrail client.
+        cloudtrail, aws_sdk_cloudtrail
+    );
+
+    /// Names a call, to be [run](Call::run).
+    pub fn call<'a>(&'a self, region: &'a Region, service: &'static str, operation: &'static str) -> Call<'a> {
+        Call::new(self, region, service, operation)
+    }
+
+    /// Whether `GetCallerIdentity` has confirmed the credentials: from then on, "invalid token" means that a Region
+    /// does not accept them, not that they are wrong.
+    pub(super) fn confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    fn guard(&self, service: &'static str) -> Guard {
+        Guard { service, access: self.access, ledger: self.aws.ledger.clone() }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("account", &self.account).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// Operations that read, of the services that are not in the table.
+const STS_READS: &[&str] = &["AssumeRole", "GetCallerIdentity"];
+const EC2_READS: &[&str] = &["DescribeRegions"];
+
+/// Whether an operation is on the read list.
+pub(super) fn is_read(service: &str, operation: &str) -> bool {
+    let reads = match service {
+        "sts" => STS_READS,
+        "ec2" => EC2_READS,
+        other => other.parse::<Service>().map_or(&[][..], Service::reads),
+    };
+    reads.contains(&operation)
+}
+
+/// Installed in every client: counts what is sent, and without write access lets only the read list through.
+///
+/// It asks the SDK for the operation, so that it does not depend on what a caller says it is doing.
+#[derive(Debug)]
+struct Guard {
+    service: &'static str,
+    access: Access,
+    ledger: Arc<Ledger>,
+}
+
+/// The guard's refusal: nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{service}:{operation} is not on the list of reads, and this run may only read")]
+pub(super) struct Refused {
+    service: &'static str,
+    operation: String,
+}
+
+impl Intercept for Guard {
+    fn name(&self) -> &'static str {
+        "Guard"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
+        if self.access == Access::Write || is_read(self.service, operation) {
+            return Ok(());
+        }
+        Err(Refused { service: self.service, operation: operation.to_owned() }.into())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(metadata) = bag.load::<Metadata>() {
+            let operation = metadata.name();
+            self.ledger.count(self.service, operation, !is_read(self.service, operation));
+        }
+        Ok(())
+    }
+}

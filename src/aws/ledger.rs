@@ -1,0 +1,40 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Counts every request that leaves the process, by what the SDK says it is.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    counts: Mutex<BTreeMap<(&'static str, String), Count>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    requests: u64,
+    mutating: bool,
+}
+
+impl Ledger {
+    pub(super) fn count(&self, service: &'static str, operation: &str, mutating: bool) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = counts.entry((service, operation.to_owned())).or_default();
+        entry.requests += 1;
+        entry.mutating = mutating;
+    }
+
+    /// Requests of one operation, attempts included.
+    pub fn of(&self, service: &str, operation: &str) -> u64 {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().filter(|((s, o), _)| *s == service && o == operation).map(|(_, c)| c.requests).sum()
+    }
+
+    /// All requests, attempts included.
+    pub fn total(&self) -> u64 {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|c| c.requests).sum()
+    }
+
+    /// Requests that write, attempts included.
+    pub fn mutating(&self) -> u64 {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.values().filter(|c| c.mutating).map(|c| c.requests).sum()
+    }
+}

@@ -1,0 +1,5 @@
+//! What people and machines get to see: one closed list of events, and one file per way of showing them.
+
+pub mod event;
+
+pub use event::{Event, Events, Outcome};

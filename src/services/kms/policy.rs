@@ -1,0 +1,84 @@
+//! The key policy: who may encrypt with the log key, and who may read.
+
+use super::spec;
+use crate::policy::{KEY_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
+use crate::services::Declared;
+
+/// The forms a key policy can take, tightest first; the first that fits KMS's 32 KiB is used.
+const FORMS: [&str; 2] =
+    ["the trails of each account by their ARN", "the accounts by their id in one statement, without their trails' ARNs"];
+
+fn candidates(declared: &Declared<'_>) -> [Vec<Statement>; 2] {
+    [by_trail(declared), by_account(declared)]
+}
+
+/// Our statements in the tightest form that fits beside what other people wrote, or in the smallest.
+pub(super) fn statements(declared: &Declared<'_>) -> Vec<Statement> {
+    chosen(declared).map_or_else(|| by_account(declared), |(_, policy)| policy.statements)
+}
+
+/// Which of how many forms the policy takes, and what it admits by; `None` when none fits.
+pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static str)> {
+    let (index, _) = chosen(declared)?;
+    Some((index + 1, FORMS.len(), FORMS[index]))
+}
+
+fn chosen(declared: &Declared<'_>) -> Option<(usize, Policy)> {
+    let taken = spec::address(declared).and_then(|a| declared.shared.foreign_bytes.get(&a).copied()).unwrap_or(0);
+    first_that_fits(candidates(declared).map(Policy::new), KEY_POLICY_MAX_BYTES.saturating_sub(taken))
+}
+
+fn owners(declared: &Declared<'_>) -> Vec<Statement> {
+    let profiles = declared.profiles;
+    let mut statements = vec![
+        Statement::allow("BaselineKeyOwner", ["kms:*"])
+            .for_account_roots(profiles.partition, [profiles.security])
+            .on(["*"]),
+    ];
+    if profiles.bucket_owner != profiles.security {
+        // By condition and not by principal: a principal that no longer exists would invalidate the whole document.
+        let s3 = format!("s3.{}.{}", profiles.home_region, profiles.partition.dns_suffix());
+        statements.push(
+            Statement::allow("BaselineLogArchiveRead", ["kms:Decrypt"])
+                .for_everyone()
+                .on(["*"])
+                .when("StringEquals", "aws:PrincipalAccount", [profiles.bucket_owner.to_string()])
+                .when("StringEquals", "kms:ViaService", [s3]),
+        );
+    }
+    statements
+}
+
+/// Source: CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail": encrypting is granted by the trail's
+/// ARN in the encryption context; `Decrypt` is needed because the bucket uses an S3 Bucket Key.
+fn by_trail(declared: &Declared<'_>) -> Vec<Statement> {
+    let partition = declared.profiles.partition;
+    let trails = declared.senders().into_iter().map(|id| format!("arn:{partition}:cloudtrail:*:{id}:trail/*"));
+    let accounts = declared.senders().into_iter().map(|id| id.to_string());
+    let mut statements = owners(declared);
+    statements.push(
+        Statement::allow("BaselineCloudTrailEncrypt", ["kms:GenerateDataKey*"])
+            .for_services(["cloudtrail.amazonaws.com"])
+            .on(["*"])
+            .when("StringLike", "kms:EncryptionContext:aws:cloudtrail:arn", trails),
+    );
+    statements.push(
+        Statement::allow("BaselineCloudTrailUse", ["kms:Decrypt", "kms:DescribeKey"])
+            .for_services(["cloudtrail.amazonaws.com"])
+            .on(["*"])
+            .when("StringEquals", "aws:SourceAccount", accounts),
+    );
+    statements
+}
+
+fn by_account(declared: &Declared<'_>) -> Vec<Statement> {
+    let accounts = declared.senders().into_iter().map(|id| id.to_string());
+    let mut statements = owners(declared);
+    statements.push(
+        Statement::allow("BaselineCloudTrail", ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"])
+            .for_services(["cloudtrail.amazonaws.com"])
+            .on(["*"])
+            .when("StringEquals", "aws:SourceAccount", accounts),
+    );
+    statements
+}

@@ -1,0 +1,120 @@
+use serde::{Deserialize, Serialize};
+
+use super::policy;
+use crate::model::{Address, Target};
+use crate::policy::{Effect, KEY_POLICY_MAX_BYTES};
+use crate::services::shared_policy::{SharedPolicy, Survival};
+use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, our_tags};
+
+/// A customer managed key with its alias.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// The alias, with its `alias/` prefix; `None` while the key has none yet.
+    pub alias: Option<String>,
+    /// What it is for.
+    pub description: String,
+    /// Whether it can be used.
+    pub state: KeyState,
+    /// Whether KMS rotates its material every year.
+    pub rotation: bool,
+    /// Who may use it for what.
+    pub policy: SharedPolicy,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Whether a key can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// It can.
+    Enabled,
+    /// Somebody switched it off: logs cannot be written.
+    Disabled,
+    /// Somebody scheduled its deletion: with it, every log it encrypted becomes unreadable.
+    PendingDeletion,
+}
+
+/// The tag that finds a key again whose alias was not made yet.
+pub const ALIAS_TAG: &str = "BaselineAlias";
+
+/// Where the log key is, if one is declared.
+pub fn address(declared: &Declared<'_>) -> Option<Address> {
+    let key = declared.baseline.log_key.as_ref()?;
+    Some(Address::new(target(declared), Kind::KmsKey, key.alias.clone()))
+}
+
+fn target(declared: &Declared<'_>) -> Target {
+    Target::new(declared.profiles.security, declared.profiles.home_region.clone())
+}
+
+/// The log key, in the security account.
+pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    let (Some(key), Some(address)) = (&declared.baseline.log_key, address(declared)) else { return Vec::new() };
+    if place.account.id != address.target.account {
+        return Vec::new();
+    }
+    let mut tags = our_tags(declared.baseline);
+    tags.insert(ALIAS_TAG.to_owned(), key.alias.clone());
+    let spec = Key {
+        alias: Some(format!("alias/{}", key.alias)),
+        description: "Encrypts the logs of every account".to_owned(),
+        state: KeyState::Enabled,
+        rotation: key.rotation,
+        policy: SharedPolicy::ours(policy::statements(declared), key.exclusive),
+        tags,
+    };
+    vec![Desired { address, spec: Spec::KmsKey(Box::new(spec)), requires: Vec::new() }]
+}
+
+/// The security account's home Region.
+pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
+    let wanted = declared.baseline.log_key.is_some() && place.account.id == declared.profiles.security;
+    wanted.then(|| target(declared)).into_iter().collect()
+}
+
+impl Resource for Key {
+    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+        self.policy.adopt(&seen.policy);
+        for (key, value) in &seen.tags {
+            self.tags.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        Vec::new()
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
+        let survival = Survival { actions: &["kms:PutKeyPolicy", "kms:GetKeyPolicy"], resource: "*" };
+        let mut refusals =
+            self.policy.refusals(seen.map(|s| &s.policy), terms, "key policy", KEY_POLICY_MAX_BYTES, &survival);
+        let owner = terms.account.map(|id| format!(":iam::{id}:root"));
+        let root_kept = self.policy.document.statements.iter().any(|statement| {
+            statement.effect == Effect::Allow
+                && statement.conditions.is_empty()
+                && statement.actions.names().iter().any(|action| action.eq_ignore_ascii_case("kms:*"))
+                && owner.as_ref().is_none_or(|owner| {
+                    statement.principal.iter().any(|p| match p.who() {
+                        crate::policy::Who::Named(lists) => lists.values().flatten().any(|name| name.ends_with(owner)),
+                        crate::policy::Who::Everyone => false,
+                    })
+                })
+        });
+        if !root_kept {
+            refusals.push(
+                "the key policy would leave out the owner account's root: nobody could change the key any more".to_owned(),
+            );
+        }
+        if self.state != KeyState::Enabled {
+            refusals.push("the key would be disabled: nothing could be logged any more".to_owned());
+        }
+        if let (Some(alias), Some(Some(seen))) = (&self.alias, seen.map(|s| &s.alias))
+            && alias != seen
+        {
+            refusals.push(format!("{seen} would be retargeted to {alias}"));
+        }
+        refusals
+    }
+}

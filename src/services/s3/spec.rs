@@ -1,0 +1,194 @@
+use serde::{Deserialize, Serialize};
+
+use super::policy;
+use crate::model::{Address, Region, Target};
+use crate::policy::BUCKET_POLICY_MAX_BYTES;
+use crate::services::shared_policy::{SharedPolicy, Survival};
+use crate::services::{
+    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, kms, our_tags,
+};
+
+/// A bucket for logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Where it is; that cannot be changed.
+    pub region: Region,
+    /// Which kinds of public access are blocked.
+    pub public_access_block: PublicAccessBlock,
+    /// Who owns the objects that others put; `BucketOwnerEnforced` switches ACLs off.
+    pub object_ownership: Option<String>,
+    /// Whether overwritten and deleted logs are kept.
+    pub versioning: Versioning,
+    /// What new objects are encrypted with.
+    pub encryption: Encryption,
+    /// Who may do what.
+    pub policy: SharedPolicy,
+    /// Days after which logs expire by our rule; `None` keeps them for ever.
+    pub retention_days: Option<u32>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// S3 Block Public Access.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicAccessBlock {
+    /// New public ACLs are refused.
+    pub block_public_acls: bool,
+    /// Public ACLs have no effect.
+    pub ignore_public_acls: bool,
+    /// Public policies are refused.
+    pub block_public_policy: bool,
+    /// Public policies have no effect for others.
+    pub restrict_public_buckets: bool,
+}
+
+impl PublicAccessBlock {
+    /// All of it.
+    pub const ALL: PublicAccessBlock = PublicAccessBlock {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: true,
+        restrict_public_buckets: true,
+    };
+}
+
+/// Whether a bucket keeps old versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Versioning {
+    /// It does.
+    Enabled,
+    /// It did, until somebody suspended it.
+    Suspended,
+    /// It never did.
+    Off,
+}
+
+/// Default encryption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// `aws:kms` or `AES256`.
+    pub algorithm: String,
+    /// The key, for `aws:kms`.
+    pub key: Option<Reference>,
+    /// Whether one data key serves many objects, which saves requests to KMS.
+    pub bucket_key: bool,
+}
+
+/// The declared name, or one made from the owner's id and the home Region.
+pub fn bucket_name(declared: &Declared<'_>) -> Option<String> {
+    let bucket = declared.baseline.log_bucket.as_ref()?;
+    let profiles = declared.profiles;
+    Some(match &bucket.name {
+        Some(name) => name.clone(),
+        None => format!("baseline-logs-{}-{}", profiles.bucket_owner, profiles.home_region),
+    })
+}
+
+/// Where the log bucket is, if one is declared.
+pub fn address(declared: &Declared<'_>) -> Option<Address> {
+    Some(Address::new(target(declared), Kind::S3Bucket, bucket_name(declared)?))
+}
+
+fn target(declared: &Declared<'_>) -> Target {
+    Target::new(declared.profiles.bucket_owner, declared.profiles.home_region.clone())
+}
+
+/// The log bucket, in the account that owns it.
+pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    let (Some(bucket), Some(address)) = (&declared.baseline.log_bucket, address(declared)) else { return Vec::new() };
+    if place.account.id != address.target.account {
+        return Vec::new();
+    }
+    let key = kms::address(declared);
+    let spec = Bucket {
+        region: declared.profiles.home_region.clone(),
+        public_access_block: PublicAccessBlock::ALL,
+        object_ownership: Some("BucketOwnerEnforced".to_owned()),
+        versioning: Versioning::Enabled,
+        encryption: Encryption {
+            algorithm: "aws:kms".to_owned(),
+            key: key.clone().map(Reference::To),
+            bucket_key: true,
+        },
+        policy: SharedPolicy::ours(policy::statements(declared, &address.name), bucket.exclusive),
+        retention_days: bucket.retention_days,
+        tags: our_tags(declared.baseline),
+    };
+    vec![Desired { address, spec: Spec::S3Bucket(Box::new(spec)), requires: key.into_iter().collect() }]
+}
+
+/// The home Region of the account that owns the bucket.
+pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
+    let wanted = declared.baseline.log_bucket.is_some() && place.account.id == declared.profiles.bucket_owner;
+    wanted.then(|| target(declared)).into_iter().collect()
+}
+
+/// Whether `new` keeps logs for less time than `old`.
+fn shorter(new: Option<u32>, old: Option<u32>) -> bool {
+    match (new, old) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(new), Some(old)) => new < old,
+    }
+}
+
+fn days(retention: Option<u32>) -> String {
+    retention.map_or_else(|| "for ever".to_owned(), |days| format!("for {days} days"))
+}
+
+impl Resource for Bucket {
+    fn references(&mut self) -> Vec<&mut Reference> {
+        self.encryption.key.iter_mut().collect()
+    }
+
+    fn adopt(&mut self, seen: &Self, terms: &Terms) -> Vec<Kept> {
+        self.policy.adopt(&seen.policy);
+        for (key, value) in &seen.tags {
+            self.tags.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        if !terms.allow_data_loss && shorter(self.retention_days, seen.retention_days) {
+            let kept = Kept {
+                reason: format!(
+                    "logs are kept {} and would be kept {}: retention is not shortened",
+                    days(seen.retention_days),
+                    days(self.retention_days)
+                ),
+                hint: "raise `retention_days`, or say --allow-data-loss".to_owned(),
+            };
+            self.retention_days = seen.retention_days;
+            return vec![kept];
+        }
+        Vec::new()
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
+        let survival = Survival { actions: &["s3:PutBucketPolicy", "s3:GetBucketPolicy"], resource: "*" };
+        let mut refusals =
+            self.policy.refusals(seen.map(|s| &s.policy), terms, "bucket policy", BUCKET_POLICY_MAX_BYTES, &survival);
+        if self.versioning != Versioning::Enabled {
+            refusals.push("versioning would be off: overwritten logs would be lost".to_owned());
+        }
+        if let Some(seen) = seen {
+            if seen.region != self.region {
+                refusals.push(format!(
+                    "the bucket is in {} and {} is declared: a bucket cannot move; set `home_region` to where it is, or \
+                     declare another `name`",
+                    seen.region, self.region
+                ));
+            }
+            if shorter(self.retention_days, seen.retention_days) && !terms.allow_data_loss {
+                refusals.push(format!(
+                    "logs kept {} would be kept {}: say --allow-data-loss",
+                    days(seen.retention_days),
+                    days(self.retention_days)
+                ));
+            }
+        }
+        refusals
+    }
+}

@@ -1,0 +1,139 @@
+//! A policy document that every account's logs depend on: how it is merged with what other people wrote into it, and
+//! what must never happen to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::Terms;
+use crate::model::AccountId;
+use crate::policy::{Caller, Decision, Policy, Request, Statement, evaluate};
+
+/// Such a document, with the wish whether other people's statements may stay.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SharedPolicy {
+    /// The document; serialised in canonical form, so that a diff shows differences in meaning only.
+    #[serde(serialize_with = "canonical")]
+    pub document: Policy,
+    /// Whether statements that are not ours are removed. A wish, not a fact: two documents do not differ by it.
+    #[serde(skip)]
+    pub exclusive: bool,
+}
+
+impl PartialEq for SharedPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.document.equivalent(&other.document)
+    }
+}
+
+fn canonical<S: Serializer>(policy: &Policy, serializer: S) -> Result<S::Ok, S::Error> {
+    policy.canonical().serialize(serializer)
+}
+
+impl SharedPolicy {
+    /// A document of our statements alone.
+    pub fn ours(statements: Vec<Statement>, exclusive: bool) -> Self {
+        SharedPolicy { document: Policy::new(statements), exclusive }
+    }
+
+    /// A document as AWS holds it.
+    pub fn seen(document: Policy) -> Self {
+        SharedPolicy { document, exclusive: false }
+    }
+
+    /// Puts our statements into the document that is there, beside everyone else's.
+    pub fn adopt(&mut self, seen: &SharedPolicy) {
+        let ours = std::mem::replace(&mut self.document, Policy::new(Vec::new())).statements;
+        self.document = Policy::replacing_owned(Some(&seen.document), ours, self.exclusive);
+        if self.document.equivalent(&seen.document) {
+            self.document = seen.document.clone();
+        }
+    }
+
+    /// The accounts that our own statements admit.
+    pub fn admitted(&self) -> BTreeSet<AccountId> {
+        self.document.owned().flat_map(Statement::account_ids).collect()
+    }
+
+    /// How much of the size limit other people's statements take.
+    pub fn foreign_bytes(&self) -> usize {
+        Policy::new(self.document.foreign().cloned().collect()).size()
+    }
+
+    /// Why writing this over `seen` is refused; `what` names it, `limit` is AWS's size limit in bytes.
+    pub fn refusals(
+        &self,
+        seen: Option<&SharedPolicy>,
+        terms: &Terms,
+        what: &str,
+        limit: usize,
+        survival: &Survival<'_>,
+    ) -> Vec<String> {
+        let mut refusals = Vec::new();
+        if let Some(seen) = seen {
+            let lost: Vec<String> =
+                seen.admitted().difference(&self.admitted()).map(ToString::to_string).collect();
+            if !lost.is_empty() && !terms.allow_remove_accounts {
+                refusals.push(format!(
+                    "the {what} would no longer admit {}: their logs would be lost; name them in profiles.toml, or say \
+                     --allow-remove-accounts",
+                    lost.join(", ")
+                ));
+            }
+            if !self.exclusive {
+                let kept: BTreeSet<Statement> = self.document.statements.iter().map(Statement::canonical).collect();
+                for statement in seen.document.foreign().filter(|s| !kept.contains(&s.canonical())) {
+                    refusals.push(format!(
+                        "the {what} would lose statement {}, which is not ours: say `exclusive = true` to own the \
+                         whole document",
+                        statement.sid.as_deref().unwrap_or("without a Sid")
+                    ));
+                }
+            }
+        }
+        for statement in self.document.owned().filter(|s| s.is_open_to_world()) {
+            refusals.push(format!(
+                "statement {} of the {what} would admit everyone: principals must be listed or constrained by account",
+                statement.sid.as_deref().unwrap_or_default()
+            ));
+        }
+        if self.document.size() > limit {
+            refusals.push(format!(
+                "the {what} would take {} bytes and AWS holds {limit}: use fewer accounts per log bucket (a second \
+                 profiles file with its own security account), or remove other people's statements",
+                self.document.size()
+            ));
+        }
+        refusals.extend(survival.refusal(&self.document, terms, what));
+        refusals
+    }
+}
+
+/// The access that the running role must still have after a policy was written.
+pub struct Survival<'a> {
+    /// The actions that must not be denied.
+    pub actions: &'a [&'a str],
+    /// The resource's ARN.
+    pub resource: &'a str,
+}
+
+impl Survival<'_> {
+    /// Whether the document would lock the running role out.
+    fn refusal(&self, document: &Policy, terms: &Terms, what: &str) -> Option<String> {
+        let role = terms.running_role.as_ref()?.to_string();
+        let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
+        self.actions.iter().find_map(|action| {
+            let request =
+                Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
+            match evaluate(document, &request) {
+                Decision::Denied { sid } => Some(format!(
+                    "statement {} of the {what} would deny {action} to {role}, the role this tool runs as: change the \
+                     statement first, so that nobody is locked out",
+                    sid.as_deref().unwrap_or("without a Sid")
+                )),
+                Decision::Allowed { .. } | Decision::NoMatch => None,
+            }
+        })
+    }
+}
