@@ -111,3 +111,115 @@ fn set(mut items: Vec<String>) -> Vec<String> {
     items.dedup();
     items
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::super::arbitrary::{Dice, asked, dice, policy, respelt, statement};
+    use super::*;
+
+    fn parse(text: &str) -> Policy {
+        Policy::parse(text).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn is_idempotent(policy in policy()) {
+            let canonical = policy.canonical();
+            prop_assert_eq!(canonical.canonical(), canonical);
+        }
+
+        #[test]
+        fn spelling_does_not_matter(policy in policy(), throws in dice()) {
+            let text = respelt(&policy, &mut Dice::new(throws));
+            let other = parse(&text);
+            prop_assert!(policy.equivalent(&other), "{}\n{}", policy.to_json(), text);
+        }
+
+        #[test]
+        fn one_more_statement_matters(policy in policy(), mut more in statement()) {
+            let mut other = policy.clone();
+            more.sid = Some("New".to_owned());
+            other.statements.push(more);
+            prop_assert!(!policy.equivalent(&other));
+        }
+
+        #[test]
+        fn another_condition_value_matters(policy in policy(), which in any::<Index>()) {
+            let mut other = policy.clone();
+            let mut values: Vec<&mut String> = other
+                .statements
+                .iter_mut()
+                .flat_map(|s| s.conditions.values_mut())
+                .flat_map(BTreeMap::values_mut)
+                .flatten()
+                .collect();
+            prop_assume!(!values.is_empty());
+            let place = which.index(values.len());
+            *values[place] = "333333333333".to_owned();
+            prop_assert!(!policy.equivalent(&other));
+        }
+
+        #[test]
+        fn allows_and_denies_the_same(policy in policy(), asked in asked()) {
+            prop_assert_eq!(asked.of(&policy), asked.of(&policy.canonical()));
+        }
+    }
+
+    #[test]
+    fn knows_the_spellings_that_aws_answers_with() {
+        let ours = parse(
+            r#"{"Version": "2012-10-17", "Statement": {"Sid": "BaselineRoot", "Effect": "Allow", "Action": "KMS:*",
+                "Principal": {"AWS": "111111111111"}, "Resource": "*",
+                "Condition": {"Bool": {"AWS:SecureTransport": true}}}}"#,
+        );
+        let theirs = parse(
+            r#"{"Id": "key-default-1", "Statement": [{"Condition": {"Bool": {"aws:SecureTransport": ["True"]}},
+                "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]}, "Sid": "BaselineRoot",
+                "Resource": ["*", "*"], "Action": ["kms:*"], "Effect": "Allow"}]}"#,
+        );
+        assert!(ours.equivalent(&theirs));
+        assert!(ours.to_json().contains("KMS:*"), "the author's spelling is what is sent");
+    }
+
+    #[test]
+    fn tells_apart_what_differs() {
+        let base = r#"{"Version": "2012-10-17", "Statement": [{"Sid": "S", "Effect": "Allow", "Action": "s3:*",
+            "Principal": {"AWS": "111111111111"}, "Resource": "arn:aws:s3:::logs/*"}]}"#;
+        for (from, to) in [
+            ("Allow", "Deny"),
+            (r#""Sid": "S""#, r#""Sid": "T""#),
+            ("Action", "NotAction"),
+            ("Principal", "NotPrincipal"),
+            (r#""Resource""#, r#""NotResource""#),
+            ("111111111111", "222222222222"),
+            (r#"{"AWS": "111111111111"}"#, r#""*""#),
+            ("AWS", "Service"),
+            ("logs/*", "Logs/*"),
+            ("s3:*", "s3:Get*"),
+        ] {
+            let other = base.replace(from, to);
+            assert_ne!(base, other);
+            assert!(!parse(base).equivalent(&parse(&other)), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn the_version_matters_only_to_policy_variables() {
+        let plain = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "a"}]}"#;
+        let variable = plain.replace(r#""a""#, r#""${aws:username}""#);
+        let older = |text: &str| text.replace("2012-10-17", "2008-10-17");
+        assert!(parse(plain).equivalent(&parse(&older(plain))));
+        assert!(!parse(&variable).equivalent(&parse(&older(&variable))));
+    }
+
+    #[test]
+    fn only_the_root_of_an_account_stands_for_it() {
+        assert_eq!(account_of_root("arn:aws-cn:iam::111111111111:root"), Some("111111111111"));
+        for other in ["arn:aws:iam::111111111111:role/root", "arn:aws:iam::1:root", "x:iam::111111111111:root", "*"] {
+            assert_eq!(account_of_root(other), None, "{other}");
+        }
+    }
+}

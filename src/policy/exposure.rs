@@ -71,3 +71,65 @@ fn is_narrow(operator: Operator, key: &str, value: &str) -> bool {
     // `o-example/*` and `AROAEXAMPLE:*` are fixed where it counts.
     !value.starts_with("arn:") && value[..wildcard].find([':', '/']).is_some_and(|end| end > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn everyone() -> Statement {
+        Statement::allow("S", ["s3:PutObject"]).for_everyone().on(["*"])
+    }
+
+    #[test]
+    fn everyone_without_a_condition_is_the_world() {
+        assert!(everyone().is_open_to_world());
+        assert!(Statement::allow("S", ["s3:*"]).for_arns(["*"]).is_open_to_world());
+        let mut all_but = everyone();
+        all_but.principal = Some(Principals::NotPrincipal(Who::Everyone));
+        assert!(all_but.is_open_to_world());
+
+        assert!(!Statement::deny("S", ["s3:*"]).for_everyone().is_open_to_world());
+        assert!(!Statement::allow("S", ["s3:*"]).for_services(["config.amazonaws.com"]).is_open_to_world());
+        assert!(!Statement::allow("S", ["s3:*"]).for_arns(["arn:aws:iam::111111111111:root"]).is_open_to_world());
+    }
+
+    #[test]
+    fn a_condition_counts_only_if_no_stranger_can_meet_it() {
+        for (operator, key, value) in [
+            ("StringEquals", "aws:SourceAccount", "111111111111"),
+            ("StringEquals", "AWS:PrincipalOrgID", "o-example"),
+            ("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-example/*"),
+            ("StringLike", "aws:userid", "AROAEXAMPLE:*"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:cloudtrail:*:111111111111:trail/*"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:s3:::source/*"),
+            ("StringLike", "aws:PrincipalArn", "arn:aws:iam::111111111111:role/*"),
+            ("IpAddress", "aws:SourceIp", "198.51.100.0/24"),
+            ("StringEquals", "kms:CallerAccount", "111111111111"),
+        ] {
+            assert!(!everyone().when(operator, key, [value]).is_open_to_world(), "{operator} {key} {value}");
+        }
+        for (operator, key, value) in [
+            ("StringEquals", "s3:x-amz-acl", "bucket-owner-full-control"),
+            ("Bool", "aws:SecureTransport", "true"),
+            ("StringNotEquals", "aws:SourceAccount", "111111111111"),
+            ("StringEqualsIfExists", "aws:SourceAccount", "111111111111"),
+            ("ForAllValues:StringEquals", "aws:PrincipalOrgPaths", "o-example/r/"),
+            ("StringLike", "aws:SourceAccount", "*"),
+            ("StringLike", "aws:SourceAccount", "1*"),
+            ("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:cloudtrail:*:*:trail/baseline"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:s3:::*"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:s3:::source*"),
+            ("ArnLike", "aws:SourceArn", "*"),
+            ("IpAddress", "aws:SourceIp", "0.0.0.0/0"),
+            ("IpAddress", "aws:SourceIp", "::/0"),
+            ("NotIpAddress", "aws:SourceIp", "198.51.100.0/24"),
+            ("Null", "aws:PrincipalOrgID", "false"),
+        ] {
+            assert!(everyone().when(operator, key, [value]).is_open_to_world(), "{operator} {key} {value}");
+        }
+        // Alternatives are as open as the widest of them.
+        let either = everyone().when("IpAddress", "aws:SourceIp", ["198.51.100.0/24", "0.0.0.0/0"]);
+        assert!(either.is_open_to_world());
+    }
+}

@@ -8,6 +8,8 @@
 //! Whatever this module cannot decide (an operator that it does not know, a policy variable without a value) it
 //! decides against access: an `Allow` does not match, a `Deny` does.
 
+#[cfg(test)]
+mod arbitrary;
 mod budget;
 mod canonical;
 mod condition;

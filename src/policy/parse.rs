@@ -250,3 +250,130 @@ fn unknown(place: &Place, name: &str, known: &[&str]) -> PolicyError {
         None => place.wrong(format!("`{name}` is not known here: expected {}", known.join(", "))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::super::arbitrary::policy;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(policy in policy()) {
+            prop_assert_eq!(&Policy::parse(&policy.to_json()).unwrap(), &policy);
+            let value = serde_json::to_value(&policy).unwrap();
+            prop_assert_eq!(serde_json::from_value::<Policy>(value).unwrap(), policy);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = Policy::parse(&text);
+        }
+
+        #[test]
+        fn no_damaged_document_makes_it_panic(policy in policy(), at in any::<Index>(), with in r#"[ -~]{0,3}|[\[\]{}",:]"#) {
+            let mut text = policy.to_json();
+            let at = at.index(text.len());
+            text.replace_range(at..=at, &with);
+            if let Ok(policy) = Policy::parse(&text) {
+                prop_assert_eq!(Policy::parse(&policy.to_json()).unwrap(), policy);
+            }
+        }
+    }
+
+    fn error(text: &str) -> String {
+        Policy::parse(text).unwrap_err().to_string()
+    }
+
+    fn statement_error(members: &str) -> String {
+        error(&format!(r#"{{"Statement": [{{"Effect": "Deny", "Action": "*"}}, {{{members}}}]}}"#))
+    }
+
+    #[test]
+    fn says_where_and_what() {
+        let rest = r#""Sid": "X", "Effect": "Allow", "Action": "*""#;
+        for (members, message) in [
+            (r#""Sid": "X", "Action": "*""#, "statement 2 (`X`): `Effect` is missing"),
+            (r#""Effect": "Allow""#, "statement 2: neither `Action` nor `NotAction` is there"),
+            (r#""Effect": "allow", "Action": "*""#, "statement 2, `Effect`: `allow` is neither `Allow` nor `Deny`"),
+            (
+                &format!(r#"{rest}, "action": "s3:*""#),
+                "statement 2 (`X`): `action` is not known here: it is spelt `Action`",
+            ),
+            (&format!(r#"{rest}, "NotAction": "*""#), "statement 2 (`X`): `NotAction` and `Action` exclude each other"),
+            (&format!(r#"{rest}, "Action": "s3:*""#), "statement 2 (`X`): `Action` stands there twice"),
+            (&format!(r#"{rest}, "Resource": []"#), "statement 2 (`X`), `Resource`: the list is empty"),
+            (
+                &format!(r#"{rest}, "Resource": [1]"#),
+                "statement 2 (`X`), `Resource`: a string is expected, not a number",
+            ),
+            (
+                &format!(r#"{rest}, "Principal": "111111111111""#),
+                "statement 2 (`X`), `Principal`: `111111111111` is neither `*` nor an object such as \
+                 {\"AWS\": \"111111111111\"}",
+            ),
+            (
+                &format!(r#"{rest}, "Principal": {{"Group": "x"}}"#),
+                "statement 2 (`X`), `Principal`: `Group` is not known here: expected AWS, CanonicalUser, Federated, \
+                 Service",
+            ),
+            (&format!(r#"{rest}, "Principal": {{}}"#), "statement 2 (`X`), `Principal`: it names nobody"),
+            (
+                &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": null}}}}"#),
+                "statement 2 (`X`), `Condition.StringEquals.a:b`: a string, a boolean or a number is expected, not null",
+            ),
+            (
+                &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": 1.10}}}}"#),
+                "statement 2 (`X`), `Condition.StringEquals.a:b`: this number would not be kept as it is written: put \
+                 it in quotes",
+            ),
+            (
+                &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": "1", "A:B": "2"}}}}"#),
+                "statement 2 (`X`), `Condition.StringEquals`: `A:B` and `a:b` are the same condition key",
+            ),
+        ] {
+            assert_eq!(statement_error(members), message);
+        }
+        assert_eq!(error("[]"), "the policy: an object is expected, not a list");
+        assert_eq!(error(r#"{"Version": "2012-10-17"}"#), "the policy: `Statement` is missing");
+        assert_eq!(
+            error(r#"{"Version": "2012-10-18", "Statement": []}"#),
+            "the policy, `Version`: `2012-10-18` is neither `2012-10-17` nor `2008-10-17`"
+        );
+        let unknown = error(r#"{"Statement": [], "Owner": "x"}"#);
+        assert_eq!(unknown, "the policy: `Owner` is not known here: expected Version, Id, Statement");
+    }
+
+    #[test]
+    fn the_cause_of_bad_json_is_its_source() {
+        let error = Policy::parse("{\"Statement\": ").unwrap_err();
+        assert_eq!(error.to_string(), "the policy is not JSON");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("line 1"), "{source}");
+        // As deep as it may be nested, it ends in an error.
+        assert!(Policy::parse(&"[".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn deserializing_follows_the_same_rules() {
+        let error = serde_json::from_str::<Policy>(r#"{"Statement": [], "Statement": []}"#).unwrap_err();
+        assert!(error.to_string().contains("`Statement` stands there twice"), "{error}");
+    }
+
+    #[test]
+    fn is_written_minified_in_a_fixed_order() {
+        let text = r#"{"Statement": {"Condition": {"NumericLessThan": {"s3:max-keys": [10, "20"]},
+            "Bool": {"aws:SecureTransport": false}}, "Resource": ["*"], "NotAction": ["s3:B", "s3:A"],
+            "Principal": {"Service": "x", "AWS": ["2", "1"]}, "Effect": "Deny", "Sid": "S"}, "Id": "i"}"#;
+        assert_eq!(
+            Policy::parse(text).unwrap().to_json(),
+            concat!(
+                r#"{"Version":"2008-10-17","Id":"i","Statement":[{"Sid":"S","Effect":"Deny","#,
+                r#""Principal":{"AWS":["2","1"],"Service":"x"},"NotAction":["s3:B","s3:A"],"Resource":"*","#,
+                r#""Condition":{"Bool":{"aws:SecureTransport":"false"},"NumericLessThan":{"s3:max-keys":["10","20"]}}}]}"#
+            )
+        );
+    }
+}
