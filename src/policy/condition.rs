@@ -232,3 +232,134 @@ fn is_null(actual: &[String], wanted: &[String]) -> Match {
         _ => Match::Unknown,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::VERSION_2012;
+    use super::*;
+
+    struct Values(BTreeMap<&'static str, Vec<String>>);
+
+    impl<'c> Scope<'c> for &'c Values {
+        fn values(&self, key: &str) -> &'c [String] {
+            self.0.get(key).map(Vec::as_slice).unwrap_or_default()
+        }
+
+        fn version(&self) -> &str {
+            VERSION_2012
+        }
+    }
+
+    fn holds(operator: &str, actual: &[&str], wanted: &[&str]) -> Match {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let values = Values(BTreeMap::from([("key", owned(actual))]));
+        let keys = BTreeMap::from([("key".to_owned(), owned(wanted))]);
+        hold(&Conditions::from([(operator.to_owned(), keys)]), &&values)
+    }
+
+    #[test]
+    fn operators_compare_as_the_user_guide_says() {
+        use Match::{No, Unknown, Yes};
+        for (operator, actual, wanted, expected) in [
+            ("StringEquals", "a", &["b", "a"][..], Yes),
+            ("StringEquals", "A", &["a"], No),
+            ("StringEquals", "ab", &["a*"], No),
+            ("StringNotEquals", "a", &["b", "a"], No),
+            ("StringNotEquals", "c", &["b", "a"], Yes),
+            ("StringEqualsIgnoreCase", "A", &["a"], Yes),
+            ("StringNotEqualsIgnoreCase", "A", &["a"], No),
+            ("StringLike", "ab", &["a*"], Yes),
+            ("StringNotLike", "ab", &["a?"], No),
+            ("ArnEquals", "arn:aws:s3:::b", &["arn:aws:s3:::?"], Yes),
+            ("ArnLike", "arn:aws:x:r:1:t/a", &["arn:aws:x:*:1:t/*"], Yes),
+            ("ArnLike", "arn:aws:x:r:2:t/a:1:t/b", &["arn:aws:x:*:1:t/*"], No),
+            ("ArnLike", "arn:aws:x:r:2:t", &["*"], Yes),
+            ("ArnLike", "arn:aws:x:r:2:t", &["arn:aws:x:*"], Unknown),
+            ("ArnNotLike", "arn:aws:x:r:2:t", &["arn:aws:x:*:1:*"], Yes),
+            ("Bool", "true", &["TRUE"], Yes),
+            ("Bool", "false", &["true"], No),
+            ("NumericLessThan", "9", &["10"], Yes),
+            ("NumericLessThanEquals", "10", &["10.0"], Yes),
+            ("NumericGreaterThan", "10", &["10"], No),
+            ("NumericGreaterThanEquals", "10", &["10"], Yes),
+            ("NumericEquals", "1e1", &["10"], Yes),
+            ("NumericNotEquals", "10", &["10"], No),
+            ("NumericEquals", "many", &["10"], Unknown),
+            ("IpAddress", "10.1.2.3", &["10.0.0.0/8"], Yes),
+            ("IpAddress", "11.1.2.3", &["10.0.0.0/8", "11.1.2.3"], Yes),
+            ("IpAddress", "11.1.2.3", &["10.0.0.0/8", "::/0"], No),
+            ("IpAddress", "11.1.2.3", &["0.0.0.0/0"], Yes),
+            ("IpAddress", "2001:db8::1", &["2001:db8::/32"], Yes),
+            ("NotIpAddress", "10.1.2.3", &["10.0.0.0/8"], No),
+            ("IpAddress", "10.1.2.3", &["10.0.0.0/33"], Unknown),
+            ("Null", "a", &["true"], No),
+            ("Null", "a", &["False"], Yes),
+            ("DateGreaterThan", "2026-01-01T00:00:00Z", &["2025-01-01T00:00:00Z"], Unknown),
+            ("StringEquals", "a", &["${nowhere}"], Unknown),
+            ("StringNotEquals", "a", &["${nowhere}"], Unknown),
+            ("StringEquals", "a", &["${nowhere}", "a"], Yes),
+            ("StringEquals", "a", &[], No),
+        ] {
+            assert_eq!(holds(operator, &[actual], wanted), expected, "{operator} {actual} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_fails_unless_negated_or_if_exists() {
+        use Match::{No, Yes};
+        for (operator, expected) in [
+            ("StringEquals", No),
+            ("StringEqualsIfExists", Yes),
+            ("StringNotEquals", Yes),
+            ("ArnNotLike", Yes),
+            ("Bool", No),
+            ("BoolIfExists", Yes),
+            ("ForAllValues:StringEquals", Yes),
+            ("ForAllValues:StringNotEquals", Yes),
+            ("ForAnyValue:StringEquals", No),
+            ("ForAnyValue:StringNotEquals", No),
+            ("ForAnyValue:StringEqualsIfExists", No),
+        ] {
+            assert_eq!(holds(operator, &[], &["a"]), expected, "{operator}");
+        }
+        assert_eq!(holds("Null", &[], &["true"]), Yes);
+        assert_eq!(holds("Null", &[], &["false"]), No);
+    }
+
+    #[test]
+    fn several_values_take_a_quantifier() {
+        use Match::{No, Unknown, Yes};
+        for (operator, actual, expected) in [
+            ("ForAllValues:StringEquals", ["a", "b"], Yes),
+            ("ForAllValues:StringEquals", ["a", "x"], No),
+            ("ForAllValues:StringNotEquals", ["a", "x"], No),
+            ("ForAllValues:StringNotEquals", ["x", "y"], Yes),
+            ("ForAnyValue:StringEquals", ["a", "x"], Yes),
+            ("ForAnyValue:StringEquals", ["x", "y"], No),
+            ("ForAnyValue:StringNotEquals", ["a", "x"], Yes),
+            ("ForAnyValue:StringNotEquals", ["a", "b"], No),
+            ("StringEquals", ["a", "b"], Unknown),
+        ] {
+            assert_eq!(holds(operator, &actual, &["a", "b"]), expected, "{operator} {actual:?}");
+        }
+    }
+
+    #[test]
+    fn all_operators_and_keys_must_hold() {
+        let values = Values(BTreeMap::from([("a", vec!["1".to_owned()]), ("b", vec!["2".to_owned()])]));
+        let block = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), vec![value.to_owned()])]);
+        let conditions = |first: &str, second: &str| {
+            let like = ("StringLike".to_owned(), block("b", second));
+            Conditions::from([("StringEquals".to_owned(), block("a", first)), like])
+        };
+        assert_eq!(hold(&conditions("1", "2"), &&values), Match::Yes);
+        assert_eq!(hold(&conditions("1", "3"), &&values), Match::No);
+        assert_eq!(hold(&conditions("3", "2"), &&values), Match::No);
+        // One that fails decides, whatever is not known about the other.
+        assert_eq!(hold(&conditions("3", "${nowhere}"), &&values), Match::No);
+        assert_eq!(hold(&conditions("1", "${nowhere}"), &&values), Match::Unknown);
+        assert_eq!(hold(&Conditions::new(), &&values), Match::Yes);
+    }
+}

@@ -127,3 +127,147 @@ fn resource_matches(resources: Option<&Resources>, scope: &Context<'_>) -> Match
         Resources::NotResource(_) => found.not(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: Caller<'_> = Caller::Aws("arn:aws:sts::222222222222:assumed-role/Baseline/run-1");
+
+    fn ask(policy: &Policy, caller: Caller<'_>, action: &str, resource: &str, context: &[(&str, &str)]) -> Decision {
+        let context = context.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();
+        evaluate(policy, &Request { principal: caller, action, resource, context: &context })
+    }
+
+    fn allowed(sid: &str) -> Decision {
+        Decision::Allowed { sid: Some(sid.to_owned()) }
+    }
+
+    fn denied(sid: &str) -> Decision {
+        Decision::Denied { sid: Some(sid.to_owned()) }
+    }
+
+    fn log_bucket() -> Policy {
+        Policy::new(vec![
+            Statement::allow("BaselineWrite", ["s3:PutObject"])
+                .for_services(["cloudtrail.amazonaws.com"])
+                .on(["arn:aws:s3:::logs/AWSLogs/*"])
+                .when("StringEquals", "aws:SourceAccount", ["111111111111", "222222222222"])
+                .when("StringEquals", "s3:x-amz-acl", ["bucket-owner-full-control"]),
+            Statement::deny("BaselineTls", ["s3:*"])
+                .for_everyone()
+                .on(["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"])
+                .when("Bool", "aws:SecureTransport", ["false"]),
+        ])
+    }
+
+    #[test]
+    fn a_trail_writes_where_and_for_whom_the_bucket_policy_says() {
+        const ACL: (&str, &str) = ("s3:x-amz-acl", "bucket-owner-full-control");
+        const TLS: (&str, &str) = ("aws:SecureTransport", "true");
+        let policy = log_bucket();
+        let trail = Caller::Service("cloudtrail.amazonaws.com");
+        let key = "arn:aws:s3:::logs/AWSLogs/111111111111/x";
+        let account = |id| ("AWS:SourceAccount", id);
+        let put = |caller, resource, context: &[(&str, &str)]| ask(&policy, caller, "s3:putobject", resource, context);
+
+        assert_eq!(put(trail, key, &[account("111111111111"), ACL, TLS]), allowed("BaselineWrite"));
+        assert_eq!(put(trail, key, &[account("333333333333"), ACL, TLS]), Decision::NoMatch);
+        assert_eq!(put(trail, key, &[account("111111111111"), TLS]), Decision::NoMatch);
+        assert_eq!(put(trail, "arn:aws:s3:::logs/x", &[account("111111111111"), ACL, TLS]), Decision::NoMatch);
+        let config = Caller::Service("config.amazonaws.com");
+        assert_eq!(put(config, key, &[account("111111111111"), ACL, TLS]), Decision::NoMatch);
+        assert_eq!(put(SESSION, key, &[account("111111111111"), ACL, TLS]), Decision::NoMatch);
+        let plain = ("aws:SecureTransport", "false");
+        assert_eq!(put(trail, key, &[account("111111111111"), ACL, plain]), denied("BaselineTls"));
+        assert_eq!(ask(&policy, trail, "s3:GetObject", key, &[account("111111111111"), ACL, TLS]), Decision::NoMatch);
+    }
+
+    #[test]
+    fn a_deny_wins_wherever_it_stands() {
+        let allow = || Statement::allow("A", ["s3:*"]).for_everyone().on(["*"]);
+        let deny = || Statement::deny("D", ["s3:Delete*"]).for_everyone().on(["*"]);
+        for statements in [vec![allow(), deny()], vec![deny(), allow()]] {
+            let policy = Policy::new(statements);
+            assert_eq!(ask(&policy, SESSION, "s3:DeleteObject", "arn:aws:s3:::b/x", &[]), denied("D"));
+            assert_eq!(ask(&policy, SESSION, "s3:GetObject", "arn:aws:s3:::b/x", &[]), allowed("A"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_counts_against_access() {
+        let when = |statement: Statement| {
+            Policy::new(vec![statement.for_everyone().on(["*"]).when("DateLessThan", "aws:CurrentTime", ["2030"])])
+        };
+        let now = [("aws:CurrentTime", "2026-01-01T00:00:00Z")];
+        assert_eq!(ask(&when(Statement::allow("S", ["s3:*"])), SESSION, "s3:A", "x", &now), Decision::NoMatch);
+        assert_eq!(ask(&when(Statement::deny("S", ["s3:*"])), SESSION, "s3:A", "x", &now), denied("S"));
+        // An operator that is not known does not matter where something else already fails.
+        assert_eq!(ask(&when(Statement::deny("S", ["kms:*"])), SESSION, "s3:A", "x", &now), Decision::NoMatch);
+    }
+
+    #[test]
+    fn negated_members_match_the_rest() {
+        let policy = Policy::parse(
+            r#"{"Version": "2012-10-17", "Statement": [
+                {"Sid": "A", "Effect": "Allow", "Principal": "*", "NotAction": ["s3:Delete*", "s3:Put*"], "Resource": "*"},
+                {"Sid": "D", "Effect": "Deny", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::logs/*"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(ask(&policy, SESSION, "s3:GetObject", "arn:aws:s3:::logs/x", &[]), allowed("A"));
+        assert_eq!(ask(&policy, SESSION, "s3:PutObject", "arn:aws:s3:::logs/x", &[]), Decision::NoMatch);
+        assert_eq!(ask(&policy, SESSION, "s3:GetObject", "arn:aws:s3:::other/x", &[]), denied("D"));
+    }
+
+    #[test]
+    fn keys_about_the_caller_are_known_without_being_told() {
+        let only = |key: &str, value: &str| {
+            Policy::new(vec![
+                Statement::allow("A", ["*"]).for_everyone().on(["*"]),
+                Statement::deny("D", ["*"]).for_everyone().on(["*"]).when("StringNotEquals", key, [value]),
+            ])
+        };
+        for (key, value) in [
+            ("aws:PrincipalArn", "arn:aws:iam::222222222222:role/Baseline"),
+            ("aws:principalaccount", "222222222222"),
+            ("kms:CallerAccount", "222222222222"),
+            ("aws:PrincipalIsAWSService", "false"),
+        ] {
+            assert_eq!(ask(&only(key, value), SESSION, "s3:A", "x", &[]), allowed("A"), "{key}");
+            let root = Caller::Aws("arn:aws:iam::111111111111:root");
+            let expected = if value == "false" { allowed("A") } else { denied("D") };
+            assert_eq!(ask(&only(key, value), root, "s3:A", "x", &[]), expected, "{key}");
+        }
+        let policy = only("aws:PrincipalServiceName", "config.amazonaws.com");
+        assert_eq!(ask(&policy, Caller::Service("config.amazonaws.com"), "s3:A", "x", &[]), allowed("A"));
+        // What the request says goes before what is derived.
+        let path = [("aws:principalarn", "arn:aws:iam::222222222222:role/team/Baseline")];
+        assert_eq!(ask(&only("aws:PrincipalArn", path[0].1), SESSION, "s3:A", "x", &path), allowed("A"));
+    }
+
+    #[test]
+    fn a_trust_policy_names_no_resource() {
+        let policy = Policy::parse(
+            r#"{"Version": "2012-10-17", "Statement": {"Sid": "T", "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": {"AWS": "arn:aws:iam::222222222222:role/Baseline"},
+                "Condition": {"StringEquals": {"sts:ExternalId": "secret"}}}}"#,
+        )
+        .unwrap();
+        let role = "arn:aws:iam::333333333333:role/BaselineExecution";
+        assert_eq!(ask(&policy, SESSION, "sts:AssumeRole", role, &[("sts:ExternalId", "secret")]), allowed("T"));
+        for context in [&[("sts:ExternalId", "Secret")][..], &[]] {
+            assert_eq!(ask(&policy, SESSION, "sts:AssumeRole", role, context), Decision::NoMatch);
+        }
+    }
+
+    #[test]
+    fn variables_in_resources_take_the_value_of_the_request() {
+        let mut policy = Policy::new(vec![
+            Statement::allow("A", ["s3:*"]).for_everyone().on(["arn:aws:s3:::logs/${aws:PrincipalAccount}/*"]),
+        ]);
+        assert_eq!(ask(&policy, SESSION, "s3:A", "arn:aws:s3:::logs/222222222222/x", &[]), allowed("A"));
+        assert_eq!(ask(&policy, SESSION, "s3:A", "arn:aws:s3:::logs/111111111111/x", &[]), Decision::NoMatch);
+        policy.version = super::super::VERSION_2008.to_owned();
+        assert_eq!(ask(&policy, SESSION, "s3:A", "arn:aws:s3:::logs/222222222222/x", &[]), Decision::NoMatch);
+    }
+}

@@ -119,3 +119,76 @@ fn not_named(who: &Who, caller: Caller<'_>) -> Match {
         named(who, caller).not()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Policy;
+    use super::*;
+
+    const SESSION: Caller<'_> = Caller::Aws("arn:aws:sts::222222222222:assumed-role/Baseline/run-1");
+    const USER: Caller<'_> = Caller::Aws("arn:aws:iam::222222222222:user/team/alice");
+    const ROOT: Caller<'_> = Caller::Aws("arn:aws:iam::222222222222:root");
+    const TRAIL: Caller<'_> = Caller::Service("cloudtrail.amazonaws.com");
+
+    fn about(member: &str, who: &str, caller: Caller<'_>) -> Match {
+        let text =
+            format!(r#"{{"Statement": {{"Effect": "Allow", "Action": "*", "Resource": "*", "{member}": {who}}}}}"#);
+        is_about(Policy::parse(&text).unwrap().statements[0].principal.as_ref(), caller)
+    }
+
+    #[test]
+    fn principals_are_matched_as_the_user_guide_says() {
+        use Match::{No, Unknown, Yes};
+        for (who, [session, user, root, trail]) in [
+            (r#""*""#, [Yes, Yes, Yes, Yes]),
+            (r#"{"AWS": ["*"]}"#, [Yes, Yes, Yes, Yes]),
+            (r#"{"AWS": "222222222222"}"#, [Yes, Yes, Yes, No]),
+            (r#"{"AWS": "arn:aws:iam::222222222222:root"}"#, [Yes, Yes, Yes, No]),
+            (r#"{"AWS": "arn:aws:iam::111111111111:root"}"#, [No, No, No, No]),
+            (r#"{"AWS": "arn:aws:iam::222222222222:role/Baseline"}"#, [Yes, No, No, No]),
+            // A session's ARN does not carry the role's path.
+            (r#"{"AWS": "arn:aws:iam::222222222222:role/team/Baseline"}"#, [Yes, No, No, No]),
+            (r#"{"AWS": "arn:aws:iam::222222222222:role/Baseline2"}"#, [No, No, No, No]),
+            (r#"{"AWS": "arn:aws:iam::111111111111:role/Baseline"}"#, [No, No, No, No]),
+            (r#"{"AWS": "arn:aws:sts::222222222222:assumed-role/Baseline/run-1"}"#, [Yes, No, No, No]),
+            (r#"{"AWS": "arn:aws:sts::222222222222:assumed-role/Baseline/run-2"}"#, [No, No, No, No]),
+            (r#"{"AWS": "arn:aws:iam::222222222222:user/team/alice"}"#, [No, Yes, No, No]),
+            // Only a lone star is a wildcard.
+            (r#"{"AWS": "arn:aws:iam::222222222222:role/*"}"#, [No, No, No, No]),
+            (r#"{"AWS": "AROAEXAMPLEEXAMPLE"}"#, [No, No, No, No]),
+            (r#"{"Service": ["config.amazonaws.com", "cloudtrail.amazonaws.com"]}"#, [No, No, No, Yes]),
+            (r#"{"Service": "config.amazonaws.com"}"#, [No, No, No, No]),
+            (r#"{"CanonicalUser": "0123abcd"}"#, [Unknown, Unknown, Unknown, No]),
+        ] {
+            let found = [SESSION, USER, ROOT, TRAIL].map(|caller| about("Principal", who, caller));
+            assert_eq!(found, [session, user, root, trail], "{who}");
+        }
+        assert_eq!(about("Principal", r#""*""#, Caller::Anonymous), Yes);
+        assert_eq!(about("Principal", r#"{"AWS": "222222222222"}"#, Caller::Anonymous), No);
+    }
+
+    #[test]
+    fn not_principal_spares_only_whom_it_names_in_full() {
+        use Match::{No, Unknown, Yes};
+        let account = "222222222222";
+        let role = "arn:aws:iam::222222222222:role/Baseline";
+        let run = "arn:aws:sts::222222222222:assumed-role/Baseline/run-1";
+        let alice = "arn:aws:iam::222222222222:user/team/alice";
+        for (names, [session, user, root, trail]) in [
+            (&["*"][..], [No, No, No, No]),
+            (&[account], [Unknown, Unknown, No, Yes]),
+            (&[account, role], [Unknown, Unknown, No, Yes]),
+            (&[account, role, run], [No, Unknown, No, Yes]),
+            (&[role], [Unknown, Yes, Yes, Yes]),
+            (&[account, alice], [Unknown, No, No, Yes]),
+            (&["111111111111"], [Yes, Yes, Yes, Yes]),
+        ] {
+            let who = serde_json::json!({"AWS": names}).to_string();
+            let found = [SESSION, USER, ROOT, TRAIL].map(|caller| about("NotPrincipal", &who, caller));
+            assert_eq!(found, [session, user, root, trail], "{who}");
+        }
+        let service = r#"{"Service": "cloudtrail.amazonaws.com"}"#;
+        assert_eq!(about("NotPrincipal", service, TRAIL), No);
+        assert_eq!(about("NotPrincipal", service, SESSION), Yes);
+    }
+}
