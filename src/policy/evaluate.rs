@@ -210,8 +210,10 @@ mod tests {
     fn negated_members_match_the_rest() {
         let policy = Policy::parse(
             r#"{"Version": "2012-10-17", "Statement": [
-                {"Sid": "A", "Effect": "Allow", "Principal": "*", "NotAction": ["s3:Delete*", "s3:Put*"], "Resource": "*"},
-                {"Sid": "D", "Effect": "Deny", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::logs/*"}]}"#,
+                {"Sid": "A", "Effect": "Allow", "Principal": "*",
+                 "NotAction": ["s3:Delete*", "s3:Put*"], "Resource": "*"},
+                {"Sid": "D", "Effect": "Deny", "Principal": "*",
+                 "Action": "*", "NotResource": "arn:aws:s3:::logs/*"}]}"#,
         )
         .unwrap();
         assert_eq!(ask(&policy, SESSION, "s3:GetObject", "arn:aws:s3:::logs/x", &[]), allowed("A"));

@@ -273,7 +273,11 @@ mod tests {
         }
 
         #[test]
-        fn no_damaged_document_makes_it_panic(policy in policy(), at in any::<Index>(), with in r#"[ -~]{0,3}|[\[\]{}",:]"#) {
+        fn no_damaged_document_makes_it_panic(
+            policy in policy(),
+            at in any::<Index>(),
+            with in r#"[ -~]{0,3}|[\[\]{}",:]"#,
+        ) {
             let mut text = policy.to_json();
             let at = at.index(text.len());
             text.replace_range(at..=at, &with);
@@ -322,7 +326,8 @@ mod tests {
             (&format!(r#"{rest}, "Principal": {{}}"#), "statement 2 (`X`), `Principal`: it names nobody"),
             (
                 &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": null}}}}"#),
-                "statement 2 (`X`), `Condition.StringEquals.a:b`: a string, a boolean or a number is expected, not null",
+                "statement 2 (`X`), `Condition.StringEquals.a:b`: a string, a boolean or a number is expected, \
+                 not null",
             ),
             (
                 &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": 1.10}}}}"#),
@@ -372,7 +377,8 @@ mod tests {
             concat!(
                 r#"{"Version":"2008-10-17","Id":"i","Statement":[{"Sid":"S","Effect":"Deny","#,
                 r#""Principal":{"AWS":["2","1"],"Service":"x"},"NotAction":["s3:B","s3:A"],"Resource":"*","#,
-                r#""Condition":{"Bool":{"aws:SecureTransport":"false"},"NumericLessThan":{"s3:max-keys":["10","20"]}}}]}"#
+                r#""Condition":{"Bool":{"aws:SecureTransport":"false"},"#,
+                r#""NumericLessThan":{"s3:max-keys":["10","20"]}}}]}"#
             )
         );
     }
