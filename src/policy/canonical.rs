@@ -156,10 +156,11 @@ mod tests {
                 .flat_map(BTreeMap::values_mut)
                 .flatten()
                 .collect();
-            prop_assume!(!values.is_empty());
-            let place = which.index(values.len());
-            *values[place] = "333333333333".to_owned();
-            prop_assert!(!policy.equivalent(&other));
+            if !values.is_empty() {
+                let place = which.index(values.len());
+                *values[place] = "333333333333".to_owned();
+                prop_assert!(!policy.equivalent(&other));
+            }
         }
 
         #[test]
