@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::{Declared, Place, Resource};
 use crate::aws::Session;
-use crate::model::{Address, Arn, OpError, Target};
+use crate::model::{Address, Arn, Fault, OpError, Target};
 
 /// The unit of reading: one service in one target.
 #[derive(Clone, Copy)]
@@ -49,4 +49,50 @@ pub trait Write: Resource {
     ///
     /// The call that failed, or the refusal.
     fn delete(&self, order: &Order<'_>) -> impl Future<Output = Result<(), OpError>> + Send;
+}
+
+fn failure(session: &Session, target: &Target, service: &str, operation: &str, fault: Fault, message: &str) -> OpError {
+    OpError {
+        account: target.account,
+        region: target.region.clone(),
+        role: Some(session.role.clone()),
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        fault,
+        code: None,
+        message: message.to_owned(),
+        request_id: None,
+        attempts: 1,
+        hint: None,
+    }
+}
+
+impl Cell<'_> {
+    /// An answer that AWS gave and that cannot be made sense of.
+    pub fn malformed(&self, service: &str, operation: &str, message: &str) -> OpError {
+        failure(self.session, self.target, service, operation, Fault::Other, message)
+    }
+}
+
+impl Order<'_> {
+    /// The ARN of what is to be changed.
+    ///
+    /// # Errors
+    ///
+    /// A plan that updates what it did not see, which is a mistake of this tool.
+    pub fn existing(&self) -> Result<&Arn, OpError> {
+        self.arn.ok_or_else(|| self.malformed("Update", "the plan names no existing resource"))
+    }
+
+    /// Something that cannot be sent, or an answer that cannot be made sense of.
+    pub fn malformed(&self, operation: &str, message: &str) -> OpError {
+        let service = self.address.kind.service().as_str();
+        failure(self.session, &self.address.target, service, operation, Fault::Other, message)
+    }
+
+    /// A write that this tool never makes.
+    pub fn refused(&self, operation: &str, message: &str) -> OpError {
+        let service = self.address.kind.service().as_str();
+        failure(self.session, &self.address.target, service, operation, Fault::Refused, message)
+    }
 }

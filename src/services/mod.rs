@@ -51,6 +51,16 @@ pub fn is_ours(tags: &Tags) -> bool {
     tags.get(OWNER_TAG.0).is_some_and(|value| value == OWNER_TAG.1)
 }
 
+/// Something that a resource carries along without being part of what it is: no two resources differ by it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Aside<T>(pub T);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// A resource that another one points at: by its address until it exists, then by the ARN AWS gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

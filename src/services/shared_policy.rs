@@ -16,7 +16,7 @@ pub struct SharedPolicy {
     /// The document; serialised in canonical form, so that a diff shows differences in meaning only.
     #[serde(serialize_with = "canonical")]
     pub document: Policy,
-    /// Whether statements that are not ours are removed. A wish, not a fact: two documents do not differ by it.
+    /// Whether statements that are not ours are removed.
     #[serde(skip)]
     pub exclusive: bool,
 }

@@ -5,7 +5,7 @@ use crate::model::{Address, Region, Target};
 use crate::policy::BUCKET_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, kms, our_tags,
+    Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, kms, our_tags,
 };
 
 /// A bucket for logs.
@@ -27,6 +27,9 @@ pub struct Bucket {
     pub retention_days: Option<u32>,
     /// Its tags.
     pub tags: Tags,
+    /// Whether there is anything in it: an empty bucket loses nothing by a shorter retention.
+    #[serde(skip)]
+    pub holds_data: Aside<bool>,
 }
 
 /// S3 Block Public Access.
@@ -114,6 +117,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         policy: SharedPolicy::ours(policy::statements(declared, &address.name), bucket.exclusive),
         retention_days: bucket.retention_days,
         tags: our_tags(declared.baseline),
+        holds_data: Aside(false),
     };
     vec![Desired { address, spec: Spec::S3Bucket(Box::new(spec)), requires: key.into_iter().collect() }]
 }
@@ -133,6 +137,13 @@ fn shorter(new: Option<u32>, old: Option<u32>) -> bool {
     }
 }
 
+impl Bucket {
+    /// Whether writing this would shorten the life of logs that exist, without leave to do so.
+    fn risks_data(&self, seen: &Self, terms: &Terms) -> bool {
+        seen.holds_data.0 && !terms.allow_data_loss && shorter(self.retention_days, seen.retention_days)
+    }
+}
+
 fn days(retention: Option<u32>) -> String {
     retention.map_or_else(|| "for ever".to_owned(), |days| format!("for {days} days"))
 }
@@ -147,7 +158,7 @@ impl Resource for Bucket {
         for (key, value) in &seen.tags {
             self.tags.entry(key.clone()).or_insert_with(|| value.clone());
         }
-        if !terms.allow_data_loss && shorter(self.retention_days, seen.retention_days) {
+        if self.risks_data(seen, terms) {
             let kept = Kept {
                 reason: format!(
                     "logs are kept {} and would be kept {}: retention is not shortened",
@@ -181,7 +192,7 @@ impl Resource for Bucket {
                     seen.region, self.region
                 ));
             }
-            if shorter(self.retention_days, seen.retention_days) && !terms.allow_data_loss {
+            if self.risks_data(seen, terms) {
                 refusals.push(format!(
                     "logs kept {} would be kept {}: say --allow-data-loss",
                     days(seen.retention_days),

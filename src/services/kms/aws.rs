@@ -1,0 +1,250 @@
+//! Reading and writing the log key.
+
+use aws_sdk_kms as kms;
+use kms::types::{KeySpec, KeyState as SdkState, KeyUsageType, Tag};
+
+use super::spec::{ALIAS_TAG, Key, KeyState, address};
+use crate::aws::{found, send};
+use crate::model::{Address, Arn, Fault, OpError, Region};
+use crate::policy::Policy;
+use crate::services::adapter::{Cell, Order, Write};
+use crate::services::{Found, Ownership, Reading, SharedPolicy, Spec, Tags, is_ours};
+
+/// The operations that reading takes.
+pub const READS: &[&str] = &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListKeys", "ListResourceTags"];
+
+/// A key that was just made is not known everywhere at once.
+const FRESH: &[&str] = &["NotFoundException", "DisabledException"];
+
+/// Finds the key by its alias, or by our tag when the alias was not made yet.
+pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
+    let Some(address) = address(cell.declared) else { return Ok(Reading::default()) };
+    let alias = format!("alias/{}", address.name);
+    let described = found(describe(cell, &alias).await, &["NotFoundException"])?;
+    let (metadata, alias) = match described {
+        Some(metadata) => (metadata, Some(alias)),
+        None => match tagged(cell, &address.name).await? {
+            Some(id) => (describe(cell, &id).await?, None),
+            None => return Ok(Reading::default()),
+        },
+    };
+    Ok(Reading { found: vec![project(cell, address, metadata, alias).await?], notes: Vec::new() })
+}
+
+async fn describe(cell: &Cell<'_>, id: &str) -> Result<kms::types::KeyMetadata, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let answer = session
+        .call(region, "kms", "DescribeKey")
+        .run(|| send!(kms, region, session.kms().describe_key().key_id(id)))
+        .await?;
+    answer.key_metadata.ok_or_else(|| cell.malformed("kms", "DescribeKey", "the answer carries no key"))
+}
+
+/// A key of ours that an interrupted run left without its alias.
+async fn tagged(cell: &Cell<'_>, alias: &str) -> Result<Option<String>, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let mut marker = None;
+    loop {
+        let page = session
+            .call(region, "kms", "ListKeys")
+            .run(|| send!(kms, region, session.kms().list_keys().set_marker(marker.clone())))
+            .await?;
+        for id in page.keys().iter().filter_map(|key| key.key_id()) {
+            let tags = match tags(cell, id).await {
+                Ok(tags) => tags,
+                // Ours lets the account's own policies decide: a key that denies even this is somebody else's.
+                Err(error) if error.fault == Fault::Denied => continue,
+                Err(error) => return Err(error),
+            };
+            if is_ours(&tags) && tags.get(ALIAS_TAG).is_some_and(|tag| tag == alias) {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        if !page.truncated() {
+            return Ok(None);
+        }
+        marker = page.next_marker;
+    }
+}
+
+async fn tags(cell: &Cell<'_>, id: &str) -> Result<Tags, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let mut tags = Tags::new();
+    let mut marker = None;
+    loop {
+        let page = session
+            .call(region, "kms", "ListResourceTags")
+            .run(|| send!(kms, region, session.kms().list_resource_tags().key_id(id).set_marker(marker.clone())))
+            .await?;
+        tags.extend(page.tags().iter().map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned())));
+        if !page.truncated() {
+            return Ok(tags);
+        }
+        marker = page.next_marker;
+    }
+}
+
+async fn project(
+    cell: &Cell<'_>,
+    address: Address,
+    metadata: kms::types::KeyMetadata,
+    alias: Option<String>,
+) -> Result<Found, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let id = metadata.key_id();
+    if metadata.key_usage() != Some(&KeyUsageType::EncryptDecrypt)
+        || metadata.key_spec().is_some_and(|spec| *spec != KeySpec::SymmetricDefault)
+    {
+        let what = format!("alias/{} points at a key that is not a symmetric encryption key", address.name);
+        return Err(cell.malformed("kms", "DescribeKey", &what));
+    }
+    let state = match metadata.key_state() {
+        Some(SdkState::PendingDeletion | SdkState::PendingReplicaDeletion) => KeyState::PendingDeletion,
+        Some(SdkState::Disabled) => KeyState::Disabled,
+        _ => KeyState::Enabled,
+    };
+    let rotation = found(
+        session
+            .call(region, "kms", "GetKeyRotationStatus")
+            .run(|| send!(kms, region, session.kms().get_key_rotation_status().key_id(id)))
+            .await,
+        &["KMSInvalidStateException", "UnsupportedOperationException"],
+    )?;
+    let policy = session
+        .call(region, "kms", "GetKeyPolicy")
+        .run(|| send!(kms, region, session.kms().get_key_policy().key_id(id).policy_name("default")))
+        .await?;
+    let document = Policy::parse(policy.policy().unwrap_or_default())
+        .map_err(|e| cell.malformed("kms", "GetKeyPolicy", &format!("the key policy cannot be read: {e}")))?;
+    let tags = tags(cell, id).await?;
+    let arn = metadata.arn().unwrap_or_default();
+    Ok(Found {
+        arn: arn.parse().map_err(|e: crate::model::ArnError| cell.malformed("kms", "DescribeKey", &e.to_string()))?,
+        ownership: if is_ours(&tags) { Ownership::Ours } else { Ownership::Unmarked },
+        spec: Spec::KmsKey(Box::new(Key {
+            alias,
+            description: metadata.description().unwrap_or_default().to_owned(),
+            state,
+            rotation: rotation.is_some_and(|answer| answer.key_rotation_enabled()),
+            policy: SharedPolicy::seen(document),
+            tags,
+        })),
+        address,
+    })
+}
+
+fn sdk_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
+    tags.into_iter().filter_map(|(key, value)| Tag::builder().tag_key(key).tag_value(value).build().ok()).collect()
+}
+
+impl Write for Key {
+    async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let Some(seen) = seen else {
+            let arn = self.create(order).await?;
+            let id = arn.to_string();
+            if self.rotation {
+                set_rotation(order, region, &id, true).await?;
+            }
+            self.name(order, &id).await?;
+            return Ok(arn);
+        };
+        let arn = order.existing()?;
+        let id = arn.to_string();
+        if seen.state == KeyState::PendingDeletion {
+            session
+                .call(region, "kms", "CancelKeyDeletion")
+                .run(|| send!(kms, region, session.kms().cancel_key_deletion().key_id(&id)))
+                .await?;
+        }
+        if seen.state != KeyState::Enabled {
+            session
+                .call(region, "kms", "EnableKey")
+                .run(|| send!(kms, region, session.kms().enable_key().key_id(&id)))
+                .await?;
+        }
+        if self.policy != seen.policy {
+            let policy = self.policy.document.to_json();
+            session
+                .call(region, "kms", "PutKeyPolicy")
+                .run(|| {
+                    let put = session.kms().put_key_policy().key_id(&id).policy_name("default").policy(&policy);
+                    send!(kms, region, put)
+                })
+                .await?;
+        }
+        if self.rotation != seen.rotation {
+            set_rotation(order, region, &id, self.rotation).await?;
+        }
+        if self.description != seen.description {
+            let description = &self.description;
+            session
+                .call(region, "kms", "UpdateKeyDescription")
+                .run(|| {
+                    let update = session.kms().update_key_description().key_id(&id).description(description);
+                    send!(kms, region, update)
+                })
+                .await?;
+        }
+        if self.tags != seen.tags {
+            let changed = sdk_tags(self.tags.clone().into_iter().filter(|(k, v)| seen.tags.get(k) != Some(v)));
+            session
+                .call(region, "kms", "TagResource")
+                .run(|| send!(kms, region, session.kms().tag_resource().key_id(&id).set_tags(Some(changed.clone()))))
+                .await?;
+        }
+        if seen.alias.is_none() {
+            self.name(order, &id).await?;
+        }
+        Ok(arn.clone())
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("DeleteKey", "a key is never deleted: with it, every log it encrypted becomes unreadable"))
+    }
+}
+
+impl Key {
+    async fn create(&self, order: &Order<'_>) -> Result<Arn, OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let policy = self.policy.document.to_json();
+        let tags = sdk_tags(self.tags.clone());
+        let answer = session
+            .call(region, "kms", "CreateKey")
+            .run(|| {
+                let create = session.kms().create_key().policy(&policy).description(&self.description);
+                send!(kms, region, create.set_tags(Some(tags.clone())))
+            })
+            .await?;
+        let arn = answer.key_metadata().and_then(|m| m.arn()).unwrap_or_default();
+        arn.parse().map_err(|e: crate::model::ArnError| order.malformed("CreateKey", &e.to_string()))
+    }
+
+    async fn name(&self, order: &Order<'_>, id: &str) -> Result<(), OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let Some(alias) = &self.alias else { return Ok(()) };
+        session
+            .call(region, "kms", "CreateAlias")
+            .settling(FRESH)
+            .run(|| send!(kms, region, session.kms().create_alias().alias_name(alias).target_key_id(id)))
+            .await?;
+        Ok(())
+    }
+}
+
+async fn set_rotation(order: &Order<'_>, region: &Region, id: &str, on: bool) -> Result<(), OpError> {
+    let session = order.session;
+    if on {
+        session
+            .call(region, "kms", "EnableKeyRotation")
+            .settling(FRESH)
+            .run(|| send!(kms, region, session.kms().enable_key_rotation().key_id(id)))
+            .await?;
+    } else {
+        session
+            .call(region, "kms", "DisableKeyRotation")
+            .run(|| send!(kms, region, session.kms().disable_key_rotation().key_id(id)))
+            .await?;
+    }
+    Ok(())
+}

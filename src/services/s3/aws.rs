@@ -1,0 +1,418 @@
+//! Reading and writing the log bucket. Every call names the owner it expects.
+
+use aws_sdk_s3 as s3;
+use s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+};
+
+use super::spec::{Bucket, Encryption, PublicAccessBlock, Versioning, address};
+use crate::aws::{Session, found, send};
+use crate::model::{Arn, Fault, OpError, Partition, Region};
+use crate::policy::Policy;
+use crate::services::adapter::{Cell, Order, Write};
+use crate::services::{Aside, Found, Ownership, Reading, Reference, SharedPolicy, Spec, Tags};
+
+/// The operations that reading takes.
+pub const READS: &[&str] = &[
+    "GetBucketEncryption",
+    "GetBucketLifecycleConfiguration",
+    "GetBucketOwnershipControls",
+    "GetBucketPolicy",
+    "GetBucketTagging",
+    "GetBucketVersioning",
+    "GetPublicAccessBlock",
+    "HeadBucket",
+    "ListObjectsV2",
+];
+
+/// The lifecycle rule that is ours.
+const RETENTION_RULE: &str = "BaselineRetention";
+/// A bucket that was just made is not known everywhere at once, and takes one configuration change at a time.
+const FRESH: &[&str] = &["NoSuchBucket", "OperationAborted"];
+/// Days after which an upload that was never finished is dropped.
+const UNFINISHED_UPLOAD_DAYS: i32 = 7;
+
+/// One bucket, and the account that must own it.
+struct Place<'a> {
+    session: &'a Session,
+    region: &'a Region,
+    bucket: &'a str,
+    owner: String,
+}
+
+/// Sends a bucket operation with the expected owner.
+macro_rules! on {
+    ($place:ident . $operation:ident $(. $setter:ident ( $($argument:expr),* ))*) => {
+        send!(
+            s3,
+            $place.region,
+            $place.session.s3().$operation()
+                .bucket($place.bucket)
+                .expected_bucket_owner(&$place.owner)
+                $(.$setter($($argument),*))*
+        )
+    };
+}
+
+/// Reads the bucket, if it is there and its owner is the account it is declared in.
+pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
+    let Some(address) = address(cell.declared) else { return Ok(Reading::default()) };
+    let place = Place {
+        session: cell.session,
+        region: &cell.target.region,
+        bucket: &address.name,
+        owner: cell.target.account.to_string(),
+    };
+    let Some(region) = place.head().await? else { return Ok(Reading::default()) };
+    let partition = cell.declared.profiles.partition;
+    let spec = place.project(cell, region, partition).await?;
+    let arn = Arn::new(partition, "s3", None, None, &address.name);
+    let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
+    Ok(Reading { found: vec![found], notes: Vec::new() })
+}
+
+impl Place<'_> {
+    async fn head(&self) -> Result<Option<Region>, OpError> {
+        let head = self.session.call(self.region, "s3", "HeadBucket").run(|| on!(self.head_bucket)).await;
+        match found(head, &["NotFound", "NoSuchBucket"]) {
+            Ok(Some(head)) => {
+                let region = head.bucket_region().and_then(|r| r.parse().ok());
+                Ok(Some(region.unwrap_or_else(|| self.region.clone())))
+            }
+            Ok(None) => Ok(None),
+            Err(mut error) => {
+                if error.has_code(&["PermanentRedirect"]) {
+                    error.message = format!("bucket {} exists in another Region", self.bucket);
+                    error.hint = Some("set `home_region` to the bucket's Region, or declare another `name`".to_owned());
+                } else if error.fault == Fault::Denied {
+                    error.message = format!("bucket {} is not open to {}", self.bucket, self.owner);
+                    error.hint = Some(format!(
+                        "if another account owns it, declare another `name` under [log_bucket]; if {} does, allow \
+                         s3:ListBucket on it to {}",
+                        self.owner,
+                        error.role.as_deref().unwrap_or("the role in use")
+                    ));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
+        let call = |operation| self.session.call(self.region, "s3", operation);
+        let policy = found(
+            call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await,
+            &["NoSuchBucketPolicy"],
+        )?;
+        let document = match policy.and_then(|answer| answer.policy) {
+            Some(text) => Policy::parse(&text).map_err(|e| {
+                cell.malformed("s3", "GetBucketPolicy", &format!("the bucket policy cannot be read: {e}"))
+            })?,
+            None => Policy::new(Vec::new()),
+        };
+        let access = found(
+            call("GetPublicAccessBlock").run(|| on!(self.get_public_access_block)).await,
+            &["NoSuchPublicAccessBlockConfiguration"],
+        )?;
+        let access = access.and_then(|a| a.public_access_block_configuration).map_or_else(Default::default, |c| {
+            PublicAccessBlock {
+                block_public_acls: c.block_public_acls().unwrap_or_default(),
+                ignore_public_acls: c.ignore_public_acls().unwrap_or_default(),
+                block_public_policy: c.block_public_policy().unwrap_or_default(),
+                restrict_public_buckets: c.restrict_public_buckets().unwrap_or_default(),
+            }
+        });
+        let ownership = found(
+            call("GetBucketOwnershipControls").run(|| on!(self.get_bucket_ownership_controls)).await,
+            &["OwnershipControlsNotFoundError"],
+        )?;
+        let versioning = call("GetBucketVersioning").run(|| on!(self.get_bucket_versioning)).await?;
+        let encryption = found(
+            call("GetBucketEncryption").run(|| on!(self.get_bucket_encryption)).await,
+            &["ServerSideEncryptionConfigurationNotFoundError"],
+        )?;
+        let rules = self.rules().await?;
+        let tags = found(call("GetBucketTagging").run(|| on!(self.get_bucket_tagging)).await, &["NoSuchTagSet"])?;
+        let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(1))).await?;
+        Ok(Bucket {
+            region,
+            public_access_block: access,
+            object_ownership: ownership
+                .and_then(|o| o.ownership_controls)
+                .and_then(|o| o.rules.into_iter().next())
+                .map(|rule| rule.object_ownership.as_str().to_owned()),
+            versioning: match versioning.status() {
+                Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
+                Some(_) => Versioning::Suspended,
+                None => Versioning::Off,
+            },
+            encryption: encryption
+                .and_then(|e| e.server_side_encryption_configuration)
+                .and_then(|e| e.rules.into_iter().next())
+                .map_or_else(unencrypted, |rule| project_encryption(&rule, self, partition)),
+            policy: SharedPolicy::seen(document),
+            retention_days: rules.iter().find_map(retention),
+            tags: tags
+                .map(|t| t.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<Tags>())
+                .unwrap_or_default(),
+            holds_data: Aside(objects.key_count().unwrap_or_default() > 0 || !objects.contents().is_empty()),
+        })
+    }
+
+    async fn rules(&self) -> Result<Vec<LifecycleRule>, OpError> {
+        let answer = found(
+            self.session
+                .call(self.region, "s3", "GetBucketLifecycleConfiguration")
+                .run(|| on!(self.get_bucket_lifecycle_configuration))
+                .await,
+            &["NoSuchLifecycleConfiguration"],
+        )?;
+        Ok(answer.and_then(|answer| answer.rules).unwrap_or_default())
+    }
+}
+
+fn unencrypted() -> Encryption {
+    Encryption { algorithm: "none".to_owned(), key: None, bucket_key: false }
+}
+
+fn project_encryption(rule: &ServerSideEncryptionRule, place: &Place<'_>, partition: Partition) -> Encryption {
+    let Some(default) = rule.apply_server_side_encryption_by_default() else { return unencrypted() };
+    Encryption {
+        algorithm: default.sse_algorithm().as_str().to_owned(),
+        key: default.kms_master_key_id().map(|id| {
+            // S3 also takes a bare key id or alias, which means the bucket owner's own.
+            let own = || {
+                let resource = if id.starts_with("alias/") { id.to_owned() } else { format!("key/{id}") };
+                Arn::new(partition, "kms", Some(place.region), place.owner.parse().ok(), resource)
+            };
+            Reference::Is(id.parse().unwrap_or_else(|_| own()))
+        }),
+        bucket_key: rule.bucket_key_enabled().unwrap_or_default(),
+    }
+}
+
+/// Our retention rule's days, if it is ours, switched on and covers the whole bucket, old versions included.
+fn retention(rule: &LifecycleRule) -> Option<u32> {
+    if rule.id() != Some(RETENTION_RULE) || *rule.status() != ExpirationStatus::Enabled {
+        return None;
+    }
+    let days = rule.expiration()?.days()?;
+    let whole = rule.filter().is_none_or(|filter| filter.prefix().is_none_or(str::is_empty));
+    let versions = rule.noncurrent_version_expiration()?.noncurrent_days()?;
+    (whole && versions == days).then(|| u32::try_from(days).ok()).flatten()
+}
+
+fn retention_rule(days: u32) -> Option<LifecycleRule> {
+    let days = i32::try_from(days).unwrap_or(i32::MAX);
+    LifecycleRule::builder()
+        .id(RETENTION_RULE)
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .expiration(LifecycleExpiration::builder().days(days).build())
+        .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(days).build())
+        .abort_incomplete_multipart_upload(
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_UPLOAD_DAYS).build(),
+        )
+        .build()
+        .ok()
+}
+
+impl Write for Bucket {
+    async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        let partition = Partition::of_region(&self.region).unwrap_or_default();
+        let place = Place {
+            session: order.session,
+            region: &order.address.target.region,
+            bucket: &order.address.name,
+            owner: order.address.target.account.to_string(),
+        };
+        if seen.is_none() {
+            place.create(&self.region).await?;
+        }
+        let differs = |different: fn(&Bucket, &Bucket) -> bool| seen.is_none_or(|seen| different(self, seen));
+        // Closed before it is opened: no moment in which a log could land unprotected.
+        if differs(|a, b| a.public_access_block != b.public_access_block) {
+            place.put_access(self.public_access_block).await?;
+        }
+        if differs(|a, b| a.object_ownership != b.object_ownership)
+            && let Some(ownership) = &self.object_ownership
+        {
+            place.put_ownership(ownership, order).await?;
+        }
+        if differs(|a, b| a.versioning != b.versioning) {
+            place.put_versioning().await?;
+        }
+        if differs(|a, b| a.encryption != b.encryption) {
+            place.put_encryption(&self.encryption, order).await?;
+        }
+        if differs(|a, b| a.retention_days != b.retention_days) {
+            place.put_retention(self.retention_days, order).await?;
+        }
+        if differs(|a, b| a.policy != b.policy) {
+            let policy = self.policy.document.to_json();
+            place
+                .session
+                .call(place.region, "s3", "PutBucketPolicy")
+                .settling(FRESH)
+                .run(|| on!(place.put_bucket_policy.policy(&policy)))
+                .await?;
+        }
+        if differs(|a, b| a.tags != b.tags) {
+            place.put_tags(&self.tags, order).await?;
+        }
+        Ok(Arn::new(partition, "s3", None, None, place.bucket))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("DeleteBucket", "a log bucket is never deleted"))
+    }
+}
+
+impl Place<'_> {
+    async fn create(&self, region: &Region) -> Result<(), OpError> {
+        // us-east-1 is the default and may not be named (S3 API Reference, CreateBucket).
+        let location = (region.as_str() != "us-east-1").then(|| {
+            CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(region.as_str()))
+                .build()
+        });
+        let created = self
+            .session
+            .call(self.region, "s3", "CreateBucket")
+            .run(|| {
+                let create = self
+                    .session
+                    .s3()
+                    .create_bucket()
+                    .bucket(self.bucket)
+                    .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+                    .set_create_bucket_configuration(location.clone());
+                send!(s3, self.region, create)
+            })
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            // Answered when an earlier attempt got through and its answer was lost.
+            Err(error) if error.has_code(&["BucketAlreadyOwnedByYou"]) => Ok(()),
+            Err(mut error) => {
+                if error.has_code(&["BucketAlreadyExists"]) {
+                    error.hint = Some(
+                        "another account owns a bucket of this name, and names are unique world-wide: declare another \
+                         `name` under [log_bucket]"
+                            .to_owned(),
+                    );
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn put_access(&self, access: PublicAccessBlock) -> Result<(), OpError> {
+        let block = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(access.block_public_acls)
+            .ignore_public_acls(access.ignore_public_acls)
+            .block_public_policy(access.block_public_policy)
+            .restrict_public_buckets(access.restrict_public_buckets)
+            .build();
+        self.session
+            .call(self.region, "s3", "PutPublicAccessBlock")
+            .settling(FRESH)
+            .run(|| on!(self.put_public_access_block.public_access_block_configuration(block.clone())))
+            .await?;
+        Ok(())
+    }
+
+    async fn put_ownership(&self, ownership: &str, order: &Order<'_>) -> Result<(), OpError> {
+        let rule = OwnershipControlsRule::builder()
+            .object_ownership(ObjectOwnership::from(ownership))
+            .build()
+            .map_err(|e| order.malformed("PutBucketOwnershipControls", &e.to_string()))?;
+        let controls = OwnershipControls::builder()
+            .rules(rule)
+            .build()
+            .map_err(|e| order.malformed("PutBucketOwnershipControls", &e.to_string()))?;
+        self.session
+            .call(self.region, "s3", "PutBucketOwnershipControls")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_ownership_controls.ownership_controls(controls.clone())))
+            .await?;
+        Ok(())
+    }
+
+    async fn put_versioning(&self) -> Result<(), OpError> {
+        let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        self.session
+            .call(self.region, "s3", "PutBucketVersioning")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_versioning.versioning_configuration(enabled.clone())))
+            .await?;
+        Ok(())
+    }
+
+    async fn put_encryption(&self, encryption: &Encryption, order: &Order<'_>) -> Result<(), OpError> {
+        let wrong = |e: s3::error::BuildError| order.malformed("PutBucketEncryption", &e.to_string());
+        let key = encryption.key.clone().map(String::from);
+        let default = ServerSideEncryptionByDefault::builder()
+            .sse_algorithm(ServerSideEncryption::from(encryption.algorithm.as_str()))
+            .set_kms_master_key_id(key)
+            .build()
+            .map_err(wrong)?;
+        let rule = ServerSideEncryptionRule::builder()
+            .apply_server_side_encryption_by_default(default)
+            .bucket_key_enabled(encryption.bucket_key)
+            .build();
+        let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(wrong)?;
+        self.session
+            .call(self.region, "s3", "PutBucketEncryption")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_encryption.server_side_encryption_configuration(configuration.clone())))
+            .await?;
+        Ok(())
+    }
+
+    /// S3 replaces the whole configuration, so that everybody else's rules are read again and sent along.
+    async fn put_retention(&self, days: Option<u32>, order: &Order<'_>) -> Result<(), OpError> {
+        let mut rules = self.rules().await?;
+        let had_ours = rules.iter().any(|rule| rule.id() == Some(RETENTION_RULE));
+        rules.retain(|rule| rule.id() != Some(RETENTION_RULE));
+        rules.extend(days.and_then(retention_rule));
+        if rules.is_empty() {
+            if had_ours {
+                self.session
+                    .call(self.region, "s3", "DeleteBucketLifecycle")
+                    .run(|| on!(self.delete_bucket_lifecycle))
+                    .await?;
+            }
+            return Ok(());
+        }
+        let configuration = BucketLifecycleConfiguration::builder()
+            .set_rules(Some(rules))
+            .build()
+            .map_err(|e| order.malformed("PutBucketLifecycleConfiguration", &e.to_string()))?;
+        self.session
+            .call(self.region, "s3", "PutBucketLifecycleConfiguration")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_lifecycle_configuration.lifecycle_configuration(configuration.clone())))
+            .await?;
+        Ok(())
+    }
+
+    async fn put_tags(&self, tags: &Tags, order: &Order<'_>) -> Result<(), OpError> {
+        let wrong = |e: s3::error::BuildError| order.malformed("PutBucketTagging", &e.to_string());
+        let mut tagging = Tagging::builder();
+        for (key, value) in tags {
+            tagging = tagging.tag_set(Tag::builder().key(key).value(value).build().map_err(wrong)?);
+        }
+        let tagging = tagging.build().map_err(wrong)?;
+        self.session
+            .call(self.region, "s3", "PutBucketTagging")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_tagging.tagging(tagging.clone())))
+            .await?;
+        Ok(())
+    }
+}
