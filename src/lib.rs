@@ -1,5 +1,6 @@
 //! Brings every AWS account of a company to one declared security baseline, without AWS Organizations.
 
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod policy;
