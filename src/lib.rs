@@ -16,6 +16,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod cli;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod engine;

@@ -159,9 +159,11 @@ macro_rules! client {
         $(#[$doc])*
         pub fn $name(&self) -> &$sdk::Client {
             self.$name.get_or_init(|| {
-                let builder = $sdk::config::Builder::from(&self.aws.base)
-                    .set_credentials_provider(self.credentials.clone().or_else(|| self.aws.base.credentials_provider()))
-                    .interceptor(self.guard(stringify!($name)));
+                let mut builder =
+                    $sdk::config::Builder::from(&self.aws.base).interceptor(self.guard(stringify!($name)));
+                if let Some(credentials) = &self.credentials {
+                    builder.set_credentials_provider(Some(credentials.clone()));
+                }
                 // Our providers cache and renew by themselves; the SDK's cache holds 64 identities and evicts at random.
                 let builder = match self.credentials {
                     Some(_) => builder.identity_cache(IdentityCache::no_cache()),

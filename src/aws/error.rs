@@ -187,7 +187,7 @@ pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, st
 }
 
 /// Walks an error's sources for one of a type.
-pub(super) fn source_of<T: Error + 'static>(error: &(dyn Error + 'static)) -> Option<&T> {
+pub(super) fn source_of<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut current = Some(error);
     while let Some(error) = current {
         if let Some(found) = error.downcast_ref::<T>() {

@@ -155,6 +155,11 @@ pub struct RegionChoice {
 }
 
 impl RegionChoice {
+    /// Whether this Region counts: on the list, where there is one, and let through by the globs.
+    pub fn holds(&self, region: &Region) -> bool {
+        self.list.as_ref().is_none_or(|list| list.contains(region)) && self.allows(region)
+    }
+
     /// Whether the globs let this Region through.
     pub fn allows(&self, region: &Region) -> bool {
         self.include.iter().any(|glob| glob.matches(region)) && !self.exclude.iter().any(|glob| glob.matches(region))

@@ -1,0 +1,184 @@
+//! What can go wrong at the edge, and the one printer of errors.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters, ThemeStyles,
+};
+
+use super::exit::Exit;
+use super::screen::Screen;
+use crate::config::{Document, Problem, Problems, Severity, Source};
+
+/// Why a subcommand could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The two files are wrong.
+    #[error("{0}")]
+    Files(Box<Problems>),
+    /// One of the two files cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which of the two.
+        document: Document,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that should be written is there already.
+    #[error("{} is there already, and nothing was written", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Whoever read stdout has stopped reading.
+    #[error("stdout was closed")]
+    StdoutClosed,
+    /// stdout cannot be written.
+    #[error("cannot write to stdout")]
+    Stdout(#[source] io::Error),
+}
+
+impl CliError {
+    pub(super) fn from_stdout(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { CliError::StdoutClosed } else { CliError::Stdout(error) }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
+            // `baseline … | head` got all it wanted.
+            CliError::StdoutClosed => Exit::Success,
+            CliError::Exists { .. } | CliError::Unwritable { .. } | CliError::Stdout(_) => Exit::Error,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            CliError::Unreadable { document, source, .. } => {
+                let (name, option, variable) = match document {
+                    Document::Profiles => ("profiles.toml", "--profiles", "BASELINE_PROFILES"),
+                    Document::Baseline => ("baseline.toml", "--baseline", "BASELINE_FILE"),
+                };
+                Some(match source.kind() {
+                    io::ErrorKind::InvalidData => "the file has to be UTF-8 text".to_owned(),
+                    io::ErrorKind::NotFound => format!(
+                        "`baseline init` writes a {name} to start from; {option} FILE or {variable} names another one"
+                    ),
+                    _ => format!("{option} FILE or {variable} names another file"),
+                })
+            }
+            CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Prints an error with everything behind it, and answers the exit code.
+pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
+    match error {
+        CliError::StdoutClosed => {}
+        CliError::Files(problems) => {
+            screen.note(&render(problems, screen));
+            screen.note(&format!("error: {problems}"));
+        }
+        _ => {
+            screen.note(&format!("error: {error}"));
+            let mut cause = error.source();
+            while let Some(next) = cause {
+                screen.note(&format!("  cause: {next}"));
+                cause = next.source();
+            }
+            if let Some(help) = error.help() {
+                screen.note(&format!("  help: {help}"));
+            }
+        }
+    }
+    error.exit()
+}
+
+/// Every problem with its place in the file.
+pub(super) fn render(problems: &Problems, screen: &Screen) -> String {
+    let characters = if screen.is_terminal() { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+    let styles = if screen.colors_stderr() { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+        .with_width(screen.width())
+        .with_links(false)
+        .with_context_lines(1);
+    let mut text = String::new();
+    for problem in &problems.list {
+        let shown = Shown::new(problem, problems.source(problem));
+        if handler.render_report(&mut text, &shown).is_err() {
+            text.push_str(&problem.message);
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// A problem as miette takes it.
+#[derive(Debug)]
+struct Shown<'a> {
+    problem: &'a Problem,
+    source: NamedSource<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(problem: &'a Problem, source: &Source) -> Self {
+        // Without a trailing line break miette draws one line too many, below the last.
+        Shown { problem, source: NamedSource::new(&source.path, source.text.clone()) }
+    }
+}
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.problem.labels.is_empty() {
+            write!(f, "{}: ", self.source.name())?;
+        }
+        f.write_str(&self.problem.message)
+    }
+}
+
+impl Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.problem.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn std::fmt::Display + 'b>> {
+        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        (!self.problem.labels.is_empty()).then_some(&self.source as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let labels = self.problem.labels.iter().enumerate().map(|(index, label)| {
+            let text = (!label.text.is_empty()).then(|| label.text.clone());
+            let span = (label.span.start, label.span.len());
+            if index == 0 {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
+        });
+        Some(Box::new(labels))
+    }
+}

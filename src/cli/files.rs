@@ -1,0 +1,43 @@
+//! The two files, read from where the command line says.
+
+use std::path::Path;
+
+use super::CommonArgs;
+use super::error::{CliError, render};
+use super::screen::Screen;
+use crate::config::{Document, Loaded, Source, load};
+
+/// Which of the two files a subcommand needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Only who and where.
+    #[expect(dead_code, reason = "for the subcommands that show the estate")]
+    Profiles,
+    /// What, too.
+    Both,
+}
+
+/// Reads and checks the files; warnings go to stderr.
+pub(super) fn load_files(needs: Needs, common: &CommonArgs, screen: &Screen) -> Result<Loaded, CliError> {
+    let profiles = read(Document::Profiles, &common.profiles)?;
+    let baseline = match needs {
+        Needs::Both => Some(read(Document::Baseline, &common.baseline)?),
+        Needs::Profiles => None,
+    };
+    let loaded = load(&profiles, baseline.as_ref()).map_err(|problems| CliError::Files(Box::new(problems)))?;
+    if !loaded.warnings.list.is_empty() {
+        screen.note(&render(&loaded.warnings, screen));
+    }
+    Ok(loaded)
+}
+
+fn read(document: Document, path: &Path) -> Result<Source, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+        document,
+        path: path.to_owned(),
+        source,
+    })?;
+    // Editors on some systems begin a file with a byte order mark; TOML allows it, and no place should count it.
+    let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+    Ok(Source { path: path.display().to_string(), text })
+}

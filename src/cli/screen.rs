@@ -1,0 +1,75 @@
+//! Where output goes, and whether it may be coloured.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::error::CliError;
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The two streams.
+#[derive(Debug)]
+pub(super) struct Screen {
+    color: ColorChoice,
+}
+
+/// How wide lines get where there is no terminal to ask.
+const WIDTH: usize = 100;
+
+impl Screen {
+    pub(super) fn new(color: ColorChoice) -> Self {
+        let choice = match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        Screen { color }
+    }
+
+    /// Whether stderr takes colour.
+    pub(super) fn colors_stderr(&self) -> bool {
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+
+    /// Whether stderr is a terminal.
+    pub(super) fn is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// The columns of a line on stderr.
+    pub(super) fn width(&self) -> usize {
+        std::env::var("COLUMNS")
+            .ok()
+            .and_then(|columns| columns.parse().ok())
+            .filter(|width| *width >= 40)
+            .unwrap_or(WIDTH)
+    }
+
+    /// Writes data to stdout.
+    pub(super) fn data(&mut self, text: &str) -> Result<(), CliError> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CliError::from_stdout)
+    }
+
+    /// Writes something to know to stderr.
+    pub(super) fn note(&self, text: &str) {
+        // With stderr gone there is nobody to tell.
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Raw tables -> checked values: what the types alone cannot say.
+
+mod accounts;
+mod baseline;
+mod hops;
+mod names;
+mod profiles;
+mod regions;
+
+pub(super) use baseline::check_baseline;
+pub(super) use profiles::{CheckedProfiles, check_profiles};
+pub(crate) use regions::check_region;

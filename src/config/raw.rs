@@ -1,0 +1,244 @@
+//! `profiles.toml` and `baseline.toml` as they are written. The doc comments are what editors show.
+//!
+//! Every key is optional here, also those that are needed: what is missing is reported by the checks, all at once.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::at::At;
+use crate::model::Partition;
+use crate::services::cloudtrail::config::RawCloudTrail;
+use crate::services::kms::config::RawLogKey;
+use crate::services::s3::config::RawLogBucket;
+
+/// Who and where: every account of the company, and how to get into it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(title = "profiles.toml")]
+pub(crate) struct RawProfiles {
+    /// The partition that all accounts live in. Default: aws.
+    #[schemars(with = "Option<Partition>")]
+    pub partition: Option<At<String>>,
+    /// Where we start: the account that people log in to.
+    #[schemars(required)]
+    pub jump: Option<At<RawJump>>,
+    /// The account that owns the log key and receives what the others send.
+    #[schemars(required)]
+    pub security: Option<At<RawSecurity>>,
+    /// The account that owns the log bucket, where that is not the security account.
+    pub log_archive: Option<At<RawLogArchive>>,
+    /// What holds for every project account that does not say otherwise.
+    pub defaults: Option<At<RawDefaults>>,
+    /// The project accounts.
+    #[schemars(required)]
+    pub account: Option<Vec<At<RawAccount>>>,
+}
+
+/// Where we start: the account that people log in to. It gets the baseline too.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Jump")]
+pub(crate) struct RawJump {
+    /// The AWS profile to start from. Default: the ambient credentials, as for every AWS tool.
+    pub profile: Option<At<String>>,
+    /// The jump account's id: 12 digits. Can be left out where `role` is an ARN.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    pub account: Option<At<String>>,
+    /// A first role to assume: its ARN, or its name where `account` is given. Default: none.
+    pub role: Option<At<String>>,
+    /// The external id that the role's trust policy asks for.
+    #[schemars(regex(pattern = r"^[\w+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<At<String>>,
+    /// The session's name, as CloudTrail will show it. Default: baseline.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub session_name: Option<At<String>>,
+    /// The source identity; once set it stays the same for the whole chain of roles.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub source_identity: Option<At<String>>,
+    /// The MFA device that the role asks for: an ARN, or the serial number of a hardware token.
+    #[schemars(regex(pattern = r"^[\w+=/:,.@-]{9,256}$"))]
+    pub mfa_serial: Option<At<String>>,
+    /// A program with its arguments that prints the six digits. Default: they are asked for on the terminal.
+    pub mfa_command: Option<At<Vec<At<String>>>>,
+    /// How long the first session lasts, in seconds. Default: an hour.
+    #[schemars(range(min = 900, max = 43200))]
+    pub duration_seconds: Option<At<i64>>,
+    /// Whether the jump account gets the baseline. Default: true.
+    pub baseline: Option<At<bool>>,
+    /// A name for people. Default: jump.
+    pub name: Option<At<String>>,
+    /// Groups it belongs to, for --group.
+    pub groups: Option<Vec<At<String>>>,
+    /// When it is rolled out: lower waves first. Default: 1.
+    #[schemars(range(min = 0))]
+    pub wave: Option<At<i64>>,
+    /// Which Regions count, instead of those of [defaults].
+    pub regions: Option<At<RawRegions>>,
+    /// Services whose untagged namesakes may be taken over here.
+    pub take_over: Option<Vec<At<String>>>,
+}
+
+/// The account that owns the log key and receives what the others send. It gets the baseline too.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Security")]
+pub(crate) struct RawSecurity {
+    /// Its id: 12 digits.
+    #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
+    pub account: Option<At<String>>,
+    /// The role to assume from the jump account: a name or an ARN.
+    #[schemars(required)]
+    pub role: Option<At<String>>,
+    /// The external id that the role's trust policy asks for.
+    #[schemars(regex(pattern = r"^[\w+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<At<String>>,
+    /// The session's name, as CloudTrail will show it. Default: baseline.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub session_name: Option<At<String>>,
+    /// The source identity; once set it stays the same for the whole chain of roles.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub source_identity: Option<At<String>>,
+    /// The Region that the log bucket and the log key live in.
+    #[schemars(required)]
+    pub home_region: Option<At<String>>,
+    /// Whether the security account gets the baseline. Default: true.
+    pub baseline: Option<At<bool>>,
+    /// A name for people. Default: security.
+    pub name: Option<At<String>>,
+    /// Groups it belongs to, for --group.
+    pub groups: Option<Vec<At<String>>>,
+    /// When it is rolled out: lower waves first. Default: 0.
+    #[schemars(range(min = 0))]
+    pub wave: Option<At<i64>>,
+    /// Which Regions count, instead of those of [defaults].
+    pub regions: Option<At<RawRegions>>,
+    /// Services whose untagged namesakes may be taken over here.
+    pub take_over: Option<Vec<At<String>>>,
+}
+
+/// The account that owns the log bucket, where that is not the security account. It gets the baseline too.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "LogArchive")]
+pub(crate) struct RawLogArchive {
+    /// Its id: 12 digits.
+    #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
+    pub account: Option<At<String>>,
+    /// The role to assume from the security account: a name or an ARN.
+    #[schemars(required)]
+    pub role: Option<At<String>>,
+    /// The external id that the role's trust policy asks for.
+    #[schemars(regex(pattern = r"^[\w+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<At<String>>,
+    /// The session's name, as CloudTrail will show it. Default: baseline.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub session_name: Option<At<String>>,
+    /// The source identity; once set it stays the same for the whole chain of roles.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub source_identity: Option<At<String>>,
+    /// Whether the log archive account gets the baseline. Default: true.
+    pub baseline: Option<At<bool>>,
+    /// A name for people. Default: log-archive.
+    pub name: Option<At<String>>,
+    /// Groups it belongs to, for --group.
+    pub groups: Option<Vec<At<String>>>,
+    /// When it is rolled out: lower waves first. Default: 0.
+    #[schemars(range(min = 0))]
+    pub wave: Option<At<i64>>,
+    /// Which Regions count, instead of those of [defaults].
+    pub regions: Option<At<RawRegions>>,
+    /// Services whose untagged namesakes may be taken over here.
+    pub take_over: Option<Vec<At<String>>>,
+}
+
+/// What holds for every project account that does not say otherwise. Only `regions` also holds for the jump, security
+/// and log archive accounts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Defaults")]
+pub(crate) struct RawDefaults {
+    /// The name of the role to assume from the security account.
+    pub role: Option<At<String>>,
+    /// The external id that the roles' trust policies ask for.
+    #[schemars(regex(pattern = r"^[\w+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<At<String>>,
+    /// The sessions' name, as CloudTrail will show it. Default: baseline.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub session_name: Option<At<String>>,
+    /// The source identity; once set it stays the same for the whole chain of roles.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub source_identity: Option<At<String>>,
+    /// Which Regions count. Default: every Region that the account has enabled.
+    pub regions: Option<At<RawRegions>>,
+    /// When accounts are rolled out: lower waves first. Default: 1.
+    #[schemars(range(min = 0))]
+    pub wave: Option<At<i64>>,
+}
+
+/// A project account.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Account")]
+pub(crate) struct RawAccount {
+    /// Its id: 12 digits, in quotation marks.
+    #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
+    pub id: Option<At<String>>,
+    /// A name for people. Default: the id.
+    pub name: Option<At<String>>,
+    /// Groups it belongs to, for --group.
+    pub groups: Option<Vec<At<String>>>,
+    /// When it is rolled out: lower waves first. Default: that of [defaults], or 1.
+    #[schemars(range(min = 0))]
+    pub wave: Option<At<i64>>,
+    /// The role to assume from the security account: a name or an ARN. Default: that of [defaults].
+    pub role: Option<At<String>>,
+    /// The external id that the role's trust policy asks for. Default: that of [defaults].
+    #[schemars(regex(pattern = r"^[\w+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<At<String>>,
+    /// The session's name, as CloudTrail will show it. Default: that of [defaults], or baseline.
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub session_name: Option<At<String>>,
+    /// The source identity. Default: that of [defaults].
+    #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
+    pub source_identity: Option<At<String>>,
+    /// Which Regions count, instead of those of [defaults].
+    pub regions: Option<At<RawRegions>>,
+    /// Services whose untagged namesakes may be taken over here.
+    pub take_over: Option<Vec<At<String>>>,
+    /// Whether this account gets the baseline. Default: true.
+    pub baseline: Option<At<bool>>,
+}
+
+/// Which Regions count. Given for one account, it replaces that of [defaults] as a whole.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Regions")]
+pub(crate) struct RawRegions {
+    /// A Region counts if one of these globs matches. Default: ["*"].
+    pub include: Option<At<Vec<At<String>>>>,
+    /// And if none of these does. Default: [].
+    pub exclude: Option<At<Vec<At<String>>>>,
+    /// The Regions to take instead of asking AWS, for accounts where DescribeRegions is denied.
+    pub list: Option<At<Vec<At<String>>>>,
+}
+
+/// What should be, everywhere. A section that is left out is neither read nor changed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(title = "baseline.toml")]
+pub(crate) struct RawBaseline {
+    /// The name of this baseline, shown in plans and put in a tag on everything it makes.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Tags that every resource gets, besides the tool's own.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub tags: Option<BTreeMap<At<String>, At<String>>>,
+    /// The key that encrypts the logs; there by default wherever [log_bucket] is.
+    pub log_key: Option<At<RawLogKey>>,
+    /// The bucket that every account's logs go to.
+    pub log_bucket: Option<At<RawLogBucket>>,
+    /// The trails.
+    pub cloudtrail: Option<At<RawCloudTrail>>,
+}

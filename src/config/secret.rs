@@ -1,0 +1,115 @@
+//! External ids, taken out of a text before anybody sees it.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Whether a key is `external_id` or a misspelling of it: its value is a secret either way.
+fn is_secret_key(key: &str) -> bool {
+    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).flat_map(char::to_lowercase).collect();
+    strsim::damerau_levenshtein(&plain, "externalid") <= 3
+}
+
+/// The text with every external id's characters replaced, so that every other byte stays where it was.
+pub(super) fn mask(text: &str) -> String {
+    let mut places = Vec::new();
+    // Both ways: the parser knows arrays and texts over several lines, the scan knows comments and broken files.
+    let (table, _) = DeTable::parse_recoverable(text);
+    collect(table.get_ref(), &mut places);
+    scan(text, &mut places);
+
+    let mut bytes = text.as_bytes().to_vec();
+    for place in places {
+        for byte in bytes.get_mut(place).into_iter().flatten() {
+            if !matches!(byte, b'"' | b'\'' | b'\n' | b'\r') {
+                *byte = b'*';
+            }
+        }
+    }
+    // A place that cut a character in two leaves bytes that are no text: better unreadable than shown.
+    String::from_utf8(bytes).unwrap_or_else(|_| text.chars().map(|c| if c == '\n' { c } else { '*' }).collect())
+}
+
+fn collect(table: &DeTable<'_>, places: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        if is_secret_key(key.get_ref()) {
+            leaves(value, places);
+        }
+        below(value, places);
+    }
+}
+
+fn below(value: &Spanned<DeValue<'_>>, places: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect(table, places),
+        DeValue::Array(array) => array.iter().for_each(|child| below(child, places)),
+        _ => {}
+    }
+}
+
+fn leaves(value: &Spanned<DeValue<'_>>, places: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => table.iter().for_each(|(_, child)| leaves(child, places)),
+        DeValue::Array(array) => array.iter().for_each(|child| leaves(child, places)),
+        _ => places.push(value.span()),
+    }
+}
+
+/// Finds `external_id = …` wherever it stands.
+fn scan(text: &str, places: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(offset) = text[from..].find('=') {
+        let equals = from + offset;
+        from = equals + 1;
+        let before = text[..equals].trim_end_matches([' ', '\t']).trim_end_matches(['"', '\'']);
+        let start = before
+            .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        if !is_secret_key(&before[start..]) {
+            continue;
+        }
+        let blanks = text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
+        let value = &text[from + blanks..];
+        let fence = ["\"\"\"", "'''"].into_iter().find(|fence| value.starts_with(fence));
+        let length = match (fence, value.chars().next()) {
+            (Some(fence), _) => value[3..].find(fence).map_or(value.len(), |end| end + 6),
+            // To the end of the line, whatever an escaped quotation mark or a missing one says about its end: other
+            // keys can only follow in an inline table, and hiding them costs nothing.
+            _ => value.find('\n').unwrap_or(value.len()),
+        };
+        places.push(from + blanks..from + blanks + length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hides_external_ids_wherever_they_stand() {
+        for text in [
+            "external_id = \"hunter2\"\n",
+            "# external_id = \"hunter2\"\n",
+            "externalid = 'hunter2'\n",
+            "external_id = \"hunter2",
+            "external_id = [\n \"x\",\n \"hunter2\" ]\n",
+            "external_id = '''\nhunter2\n'''\n",
+            "d = { external_id = \"hunter2\", role = \"x\" }\n",
+            "d.external_id = \"a\\\"hunter2\"\n",
+            "\"external_id\" = \"日本hunter2\"\n",
+            "external_id.x = \"hunter2\"\n",
+            "external_id = hunter2\n",
+        ] {
+            let masked = mask(text);
+            assert!(!masked.contains("hunter2"), "{masked}");
+            assert_eq!(masked.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn leaves_everything_else_as_it_is() {
+        let text = "# 日本語\nname = \"x\"\n[defaults]\nexternal_id = \"a-b\"\nrole = \"R\"\n";
+        assert_eq!(mask(text), text.replace("a-b", "***"));
+    }
+}
