@@ -24,4 +24,5 @@ pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod sandbox;
 pub mod services;

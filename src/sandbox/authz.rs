@@ -1,0 +1,58 @@
+//! What a policy says about a caller.
+
+use std::collections::BTreeMap;
+
+use super::world::Identity;
+use crate::policy::{Caller, Decision, Policy, Request};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who<'a> {
+    /// A user or a session.
+    Caller(&'a Identity),
+    /// An AWS service, such as `cloudtrail.amazonaws.com`.
+    Service(&'a str),
+}
+
+/// What one resource policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A statement allows it and none denies it.
+    Allowed,
+    /// A statement denies it.
+    Denied,
+    /// No statement applies.
+    Silent,
+}
+
+/// Evaluates one policy document. `context` holds condition keys and their values, one each; that the request came
+/// over TLS is added, since loopback stands for AWS's HTTPS endpoints here. A document that cannot be read denies.
+pub(super) fn evaluate(
+    document: &str,
+    who: Who<'_>,
+    action: &str,
+    resource: &str,
+    context: &[(&str, &str)],
+) -> Verdict {
+    let Ok(policy) = Policy::parse(document) else { return Verdict::Denied };
+    let arn;
+    let principal = match who {
+        Who::Caller(caller) => {
+            arn = caller.arn.to_string();
+            Caller::Aws(&arn)
+        }
+        Who::Service(name) => Caller::Service(name),
+    };
+    let mut values: BTreeMap<String, Vec<String>> =
+        context.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();
+    values.insert("aws:SecureTransport".to_owned(), vec!["true".to_owned()]);
+    if let Who::Caller(caller) = who {
+        values.insert("aws:userid".to_owned(), vec![caller.user_id.clone()]);
+    }
+    let request = Request { principal, action, resource, context: &values };
+    match crate::policy::evaluate(&policy, &request) {
+        Decision::Allowed { .. } => Verdict::Allowed,
+        Decision::Denied { .. } => Verdict::Denied,
+        _ => Verdict::Silent,
+    }
+}

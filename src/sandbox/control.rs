@@ -1,0 +1,287 @@
+//! The control endpoint: what a test or a demonstration does behind the estate's back.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::cloudtrail::Trail;
+use super::faults::Denial;
+use super::kms;
+use super::wire::{Http, Reply};
+use super::world::{World, now};
+use crate::model::{AccountId, Arn, Region};
+
+/// Something done to the simulated cloud from outside, as somebody in an account might have done it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the members are the nouns of the variant")]
+pub enum Tamper {
+    /// Stops a trail; without a name, every trail of the account that the Region is home to.
+    StopLogging { account: AccountId, region: Region, name: Option<String> },
+    /// Deletes a trail.
+    DeleteTrail { account: AccountId, region: Region, name: String },
+    /// Makes a trail that is somebody else's; it logs, and no policy is checked.
+    PutForeignTrail {
+        account: AccountId,
+        region: Region,
+        name: String,
+        bucket: String,
+        #[serde(default)]
+        multi_region: bool,
+    },
+    /// Adds a statement to a bucket's policy that lets everybody read its objects.
+    WidenBucketPolicy { bucket: String },
+    /// Replaces a bucket's policy; without one, removes it.
+    PutBucketPolicy { bucket: String, policy: Option<Value> },
+    /// Replaces a key's policy. The key: its ARN or its alias's ARN.
+    PutKeyPolicy { key: String, policy: Value },
+    /// Removes the tag from a trail, a key or a bucket (by ARN); without a key, every tag.
+    Untag { arn: String, key: Option<String> },
+    /// Replaces a role's trust policy. The role: its name.
+    SetTrust { account: AccountId, role: String, policy: Value },
+    /// Denies an account's callers an action (`cloudtrail:CreateTrail`, `kms:*`).
+    Deny {
+        account: AccountId,
+        operation: String,
+        #[serde(default)]
+        scp: bool,
+    },
+    /// Lifts every denial of the account, or those of one action.
+    Permit { account: AccountId, operation: Option<String> },
+    /// Enables a Region for an account.
+    EnableRegion { account: AccountId, region: Region },
+    /// Disables a Region for an account; its resources stay, unreachable.
+    DisableRegion { account: AccountId, region: Region },
+    /// Makes `AssumeRole` of a role give a session of another account.
+    AliasRoleTo { account: AccountId, role: String, to: AccountId },
+    /// Ends every session now.
+    ExpireSessions {},
+    /// Makes a role with a trust policy.
+    CreateRole { account: AccountId, role: String, policy: Value },
+    /// Deletes a role.
+    DeleteRole { account: AccountId, role: String },
+}
+
+/// Answers `/_sandbox/…`.
+pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
+    match (http.method.as_str(), http.path.as_str()) {
+        ("POST", "/_sandbox/tamper") => match serde_json::from_slice::<Tamper>(&http.body) {
+            Ok(tamper) => match apply(world, tamper) {
+                Ok(()) => Reply::json(200, &json!({ "done": true })),
+                Err(message) => Reply::json(404, &json!({ "error": message })),
+            },
+            Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
+        },
+        ("GET", "/_sandbox/state") => Reply::json(200, &state(world)),
+        ("GET", "/_sandbox/calls") => Reply::json(200, &world.calls.document()),
+        ("POST", "/_sandbox/calls/reset") => {
+            world.calls.reset();
+            Reply::json(200, &json!({ "done": true }))
+        }
+        _ => Reply::json(
+            404,
+            &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, GET /_sandbox/state, \
+                GET /_sandbox/calls, POST /_sandbox/calls/reset" }),
+        ),
+    }
+}
+
+/// Does it.
+pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
+    match tamper {
+        Tamper::StopLogging { account, region, name } => {
+            let mut found = false;
+            for ((owner, home, this), trail) in &mut world.cloudtrail.trails {
+                if *owner == account && *home == region && name.as_ref().is_none_or(|name| name == this) {
+                    trail.logging = false;
+                    trail.stopped = Some(now());
+                    found = true;
+                }
+            }
+            found.then_some(()).ok_or_else(|| format!("account {account} has no such trail in {region}"))
+        }
+        Tamper::DeleteTrail { account, region, name } => {
+            let removed = world.cloudtrail.trails.remove(&(account, region.clone(), name.clone()));
+            removed.map(drop).ok_or_else(|| format!("account {account} has no trail {name} in {region}"))
+        }
+        Tamper::PutForeignTrail { account, region, name, bucket, multi_region } => {
+            let trail = Trail {
+                arn: super::cloudtrail::arn(world, account, &region, &name),
+                name: name.clone(),
+                home: region.clone(),
+                bucket,
+                prefix: None,
+                global_events: true,
+                multi_region,
+                validation: false,
+                kms_key: None,
+                logging: true,
+                started: Some(now()),
+                stopped: None,
+                selectors: None,
+                tags: [].into(),
+            };
+            world.cloudtrail.trails.insert((account, region, name), trail);
+            Ok(())
+        }
+        Tamper::WidenBucketPolicy { bucket } => {
+            let resource = format!("arn:{}:s3:::{bucket}/*", world.partition);
+            let found = bucket_of(world, &bucket)?;
+            let empty = || json!({ "Version": "2012-10-17", "Statement": [] });
+            let mut policy =
+                found.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(empty);
+            let statement = json!({
+                "Sid": "Widened", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource,
+            });
+            match &mut policy["Statement"] {
+                Value::Array(statements) => statements.push(statement),
+                single => *single = json!([single.take(), statement]),
+            }
+            found.policy = Some(policy.to_string());
+            Ok(())
+        }
+        Tamper::PutBucketPolicy { bucket, policy } => {
+            bucket_of(world, &bucket)?.policy = policy.map(|policy| policy.to_string());
+            Ok(())
+        }
+        Tamper::PutKeyPolicy { key, policy } => {
+            key_of(world, &key)?.policy = policy.to_string();
+            Ok(())
+        }
+        Tamper::Untag { arn, key } => untag(world, &arn, key.as_deref()),
+        Tamper::SetTrust { account, role, policy } => {
+            role_of(world, account, &role)?.trust = policy.to_string();
+            Ok(())
+        }
+        Tamper::Deny { account, operation, scp } => {
+            world.faults.denials.push(Denial { account, action: operation, scp });
+            Ok(())
+        }
+        Tamper::Permit { account, operation } => {
+            let lifted = |denial: &Denial| {
+                denial.account == account && operation.as_ref().is_none_or(|action| *action == denial.action)
+            };
+            world.faults.denials.retain(|denial| !lifted(denial));
+            Ok(())
+        }
+        Tamper::EnableRegion { account, region } => {
+            account_of(world, account)?.enabled.insert(region);
+            Ok(())
+        }
+        Tamper::DisableRegion { account, region } => {
+            account_of(world, account)?.enabled.remove(&region);
+            Ok(())
+        }
+        Tamper::AliasRoleTo { account, role, to } => {
+            role_of(world, account, &role)?.behind = Some(to);
+            Ok(())
+        }
+        Tamper::ExpireSessions {} => {
+            let moment = now();
+            for credential in world.credentials.values_mut() {
+                credential.expires = credential.expires.map(|expires| expires.min(moment));
+            }
+            Ok(())
+        }
+        Tamper::CreateRole { account, role, policy } => {
+            let arn = Arn::role(world.partition, account, &role);
+            world.add_role(&arn, policy.to_string(), 3600);
+            Ok(())
+        }
+        Tamper::DeleteRole { account, role } => {
+            role_of(world, account, &role)?;
+            account_of(world, account)?.roles.remove(&role);
+            Ok(())
+        }
+    }
+}
+
+fn account_of(world: &mut World, account: AccountId) -> Result<&mut super::world::Account, String> {
+    world.accounts.get_mut(&account).ok_or_else(|| format!("there is no account {account}"))
+}
+
+fn role_of<'a>(world: &'a mut World, account: AccountId, role: &str) -> Result<&'a mut super::world::Role, String> {
+    account_of(world, account)?.roles.get_mut(role).ok_or_else(|| format!("account {account} has no role {role}"))
+}
+
+fn bucket_of<'a>(world: &'a mut World, bucket: &str) -> Result<&'a mut super::s3::Bucket, String> {
+    world.s3.buckets.get_mut(bucket).ok_or_else(|| format!("there is no bucket {bucket}"))
+}
+
+fn key_of<'a>(world: &'a mut World, key: &str) -> Result<&'a mut kms::Key, String> {
+    let missing = || format!("there is no key {key}: its ARN or its alias's ARN is expected");
+    let arn: Arn = key.parse().map_err(|_| missing())?;
+    let (Some(account), Some(region)) = (arn.account(), arn.region()) else { return Err(missing()) };
+    let id = kms::resolve(world, account, region, key).map(|key| key.id.clone()).ok_or_else(missing)?;
+    world.kms.keys.get_mut(&(account, region.clone(), id)).ok_or_else(missing)
+}
+
+fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> {
+    let parsed: Arn = arn.parse().map_err(|_| format!("{arn} is not an ARN"))?;
+    let missing = || format!("there is no {arn}");
+    let tags = match parsed.service() {
+        "cloudtrail" => {
+            let trail = world.cloudtrail.trails.values_mut().find(|trail| trail.arn == parsed);
+            &mut trail.ok_or_else(missing)?.tags
+        }
+        "kms" => &mut key_of(world, arn)?.tags,
+        "s3" => &mut bucket_of(world, parsed.resource())?.tags,
+        _ => return Err(missing()),
+    };
+    tags.retain(|name, _| key.is_some_and(|key| key != name));
+    Ok(())
+}
+
+/// Everything there is, without secrets.
+fn state(world: &World) -> Value {
+    let accounts: Vec<Value> = world
+        .accounts
+        .iter()
+        .map(|(id, account)| {
+            let roles: Vec<Value> =
+                account.roles.values().map(|role| json!({ "arn": role.arn, "behind": role.behind })).collect();
+            json!({ "id": id, "regions": account.enabled, "roles": roles })
+        })
+        .collect();
+    let trails: Vec<Value> = world
+        .cloudtrail
+        .trails
+        .values()
+        .map(|trail| {
+            json!({
+                "arn": trail.arn, "bucket": trail.bucket, "prefix": trail.prefix, "multi_region": trail.multi_region,
+                "global_events": trail.global_events, "validation": trail.validation, "kms_key": trail.kms_key,
+                "logging": trail.logging, "tags": trail.tags,
+            })
+        })
+        .collect();
+    let keys: Vec<Value> = world
+        .kms
+        .keys
+        .values()
+        .map(|key| {
+            json!({
+                "arn": key.arn, "policy": document(&key.policy), "enabled": key.is_enabled(),
+                "rotation": key.rotation.is_some(), "tags": key.tags,
+            })
+        })
+        .collect();
+    let buckets: Vec<Value> = world
+        .s3
+        .buckets
+        .iter()
+        .map(|(name, bucket)| {
+            json!({
+                "name": name, "owner": bucket.owner, "region": bucket.region,
+                "policy": bucket.policy.as_deref().map(document), "tags": bucket.tags,
+            })
+        })
+        .collect();
+    json!({
+        "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
+        "buckets": buckets,
+    })
+}
+
+fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}

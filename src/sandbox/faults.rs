@@ -1,0 +1,37 @@
+//! Failures that were asked for: operations that an account is denied.
+
+use globset::Glob;
+
+use crate::model::AccountId;
+
+/// An operation that callers of an account are denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Denial {
+    pub account: AccountId,
+    /// An IAM action, `*` allowed: `cloudtrail:CreateTrail`, `kms:*`.
+    pub action: String,
+    /// Whether a service control policy denies it, rather than no identity policy allowing it.
+    pub scp: bool,
+}
+
+/// What was asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub denials: Vec<Denial>,
+}
+
+impl Faults {
+    /// The end of AWS's sentence, when the account's callers are denied the action.
+    pub fn denied(&self, account: AccountId, action: &str) -> Option<String> {
+        let denial = self
+            .denials
+            .iter()
+            .filter(|denial| denial.account == account)
+            .find(|denial| Glob::new(&denial.action).is_ok_and(|glob| glob.compile_matcher().is_match(action)))?;
+        Some(if denial.scp {
+            "with an explicit deny in a service control policy".to_owned()
+        } else {
+            format!("because no identity-based policy allows the {action} action")
+        })
+    }
+}

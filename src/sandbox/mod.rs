@@ -1,0 +1,201 @@
+//! A small simulated AWS on loopback: the real wire protocols, an estate described by a profiles file.
+//!
+//! Its rules are taken from AWS's documentation, never from this tool's own client code, and it says of itself that
+//! it is a simulation; [`LIMITS`] lists what it does not model.
+//!
+//! A service is one file (or folder) with a `SERVICE` and one line in `dispatch`'s table.
+
+mod authz;
+mod calls;
+mod cloudtrail;
+mod control;
+mod dispatch;
+mod ec2;
+mod estate;
+mod faults;
+mod kms;
+mod s3;
+mod server;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod world;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use calls::CallCount;
+pub use control::Tamper;
+
+use crate::config::Profiles;
+use crate::model::{AccountId, Region};
+use world::World;
+
+/// What the simulation does not model, for `--help` and the reader of its answers.
+pub const LIMITS: &str = "\
+This is a simulation, not AWS. It does not model:
+- signatures: an access key and its session token tell who calls; whether the request was signed with the secret is
+  not checked, nor is the request's date;
+- IAM: roles may do everything in their account, save what the control endpoint denies; there are no users, groups,
+  permission boundaries or session policies, and no API to change roles;
+- TLS: it listens on plain HTTP, and policies see aws:SecureTransport as true;
+- time: changes are visible at once, nothing is delivered to buckets, keys do not rotate, nothing is throttled;
+- MFA: the only valid code is 123456, as often as one likes;
+- organizations, SNS topics and CloudWatch Logs groups of trails, insights, channels, Lake;
+- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads, ACLs, virtual-host addressing;
+- cryptography in KMS, grants, multi-Region and imported keys.
+An operation that it does not know is refused with an error that says so.
+";
+
+/// How a sandbox is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The port on loopback; 0 takes a free one.
+    pub port: u16,
+    /// Shortens every session to this many seconds, below AWS's minimum of 900.
+    pub session_seconds: Option<u32>,
+    /// Opt-in Regions that accounts have enabled, besides those that every account has.
+    pub opt_in: Vec<(AccountId, Region)>,
+}
+
+/// A running simulation. Dropping it closes the port and every connection.
+#[derive(Debug)]
+pub struct Sandbox {
+    address: SocketAddr,
+    world: Arc<Mutex<World>>,
+    region: Region,
+    settings: PathBuf,
+    server: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Builds the estate and listens on `127.0.0.1`.
+    ///
+    /// # Errors
+    /// The port is taken, or the AWS settings file (see [`Sandbox::environment`]) cannot be written.
+    pub async fn start(profiles: &Profiles, options: Options) -> std::io::Result<Sandbox> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let address = listener.local_addr()?;
+        let mut world = World::new(profiles.partition, options.session_seconds);
+        estate::build(&mut world, profiles);
+        for (account, region) in options.opt_in {
+            world.add_account(account).enabled.insert(region);
+        }
+        let settings = write_settings(address.port(), profiles.jump.profile.as_deref())?;
+        let world = Arc::new(Mutex::new(world));
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&world)));
+        Ok(Sandbox { address, world, region: profiles.home_region.clone(), settings, server })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The environment that makes any AWS client use the simulation, and nothing else.
+    ///
+    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name a file of the sandbox with the profiles `default` and
+    /// the one that `profiles.toml` starts from, and `AWS_PROFILE` is set too, so that no real profile leaks in.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let file = self.settings.join("config").display().to_string();
+        let credentials = self.settings.join("credentials").display().to_string();
+        let region = self.region.as_str();
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint().as_str()),
+            ("AWS_ACCESS_KEY_ID", estate::START_KEY),
+            ("AWS_SECRET_ACCESS_KEY", estate::START_SECRET),
+            ("AWS_SESSION_TOKEN", ""),
+            ("AWS_REGION", region),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_PROFILE", "default"),
+            ("AWS_CONFIG_FILE", &file),
+            ("AWS_SHARED_CREDENTIALS_FILE", &credentials),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+        .into_iter()
+        .filter(|(name, value)| !value.is_empty() || *name == "AWS_SESSION_TOKEN")
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+
+    /// Does what the control endpoint's `POST /_sandbox/tamper` does.
+    ///
+    /// # Errors
+    /// What it acts on does not exist, in words for a person.
+    pub fn tamper(&self, tamper: Tamper) -> Result<(), String> {
+        control::apply(&mut self.lock(), tamper)
+    }
+
+    /// What was called since the start or the last reset.
+    pub fn calls(&self) -> Vec<CallCount> {
+        self.lock().calls.list()
+    }
+
+    /// How many calls asked for a change, refused ones included; `AssumeRole` is none.
+    pub fn mutating_calls(&self) -> u64 {
+        self.lock().calls.mutating()
+    }
+
+    /// Forgets the calls.
+    pub fn reset_calls(&self) {
+        self.lock().calls.reset();
+    }
+
+    /// Closes the port and waits until it is closed.
+    pub async fn stop(mut self) {
+        self.server.abort();
+        // It ends by being aborted; that is not an error here.
+        let _ = (&mut self.server).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.server.abort();
+        // Left behind when it cannot be removed: it holds nothing but the simulation's own key.
+        let _ = std::fs::remove_dir_all(&self.settings);
+    }
+}
+
+/// Writes the files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name.
+fn write_settings(port: u16, profile: Option<&str>) -> std::io::Result<PathBuf> {
+    let base = std::env::temp_dir();
+    let folder = free_folder(&base, port)?;
+    let mut config = format!(
+        "# Written by a simulation.\n[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        estate::START_KEY,
+        estate::START_SECRET
+    );
+    if let Some(profile) = profile.filter(|profile| *profile != "default") {
+        config.push_str(&format!(
+            "[profile {profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+            estate::START_KEY,
+            estate::START_SECRET
+        ));
+    }
+    std::fs::write(folder.join("config"), config)?;
+    std::fs::write(folder.join("credentials"), "# Written by a simulation; see config.\n")?;
+    Ok(folder)
+}
+
+/// Makes a folder that was not there before: nobody else can have put a link in its place.
+fn free_folder(base: &Path, port: u16) -> std::io::Result<PathBuf> {
+    let mut last = None;
+    for n in 0..100 {
+        let folder = base.join(format!("baseline-sandbox-{}-{port}-{n}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| std::io::Error::other("no name is free")))
+}

@@ -1,0 +1,37 @@
+//! `awsJson1_1`.
+
+use serde_json::{Value, json};
+
+use super::{Http, Refusal, Reply};
+
+/// The operation after the last dot of `X-Amz-Target`, and the body.
+pub(super) fn read(http: &Http) -> Result<(String, Value), Refusal> {
+    let target = http.header("x-amz-target").unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    if operation.is_empty() {
+        return Err(Refusal::new(400, "UnknownOperationException", "the request names no operation"));
+    }
+    let malformed = |reason: String| Refusal::new(400, "SerializationException", reason);
+    let input = if http.body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(&http.body).map_err(|error| malformed(error.to_string()))?
+    };
+    if input.is_object() { Ok((operation, input)) } else { Err(malformed("a structure was expected".to_owned())) }
+}
+
+pub(super) fn answer(output: &Value) -> Reply {
+    reply(200, output)
+}
+
+pub(super) fn refusal(refusal: &Refusal) -> Reply {
+    // CloudTrail and its kin spell the member `message`, older services `Message`: clients read both.
+    let mut reply = reply(refusal.status, &json!({ "__type": refusal.code, "message": refusal.message }));
+    reply.headers.push(("x-amzn-errortype".to_owned(), refusal.code.clone()));
+    reply
+}
+
+fn reply(status: u16, body: &Value) -> Reply {
+    let headers = vec![("content-type".to_owned(), "application/x-amz-json-1.1".to_owned())];
+    Reply { status, headers, body: body.to_string().into_bytes() }
+}

@@ -1,0 +1,172 @@
+//! The state of the simulated cloud, and who is calling.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest as _, Sha256};
+
+use super::calls::Calls;
+use super::faults::Faults;
+use super::{cloudtrail, kms, s3};
+use crate::model::{AccountId, Arn, Partition, Region};
+
+/// Everything there is.
+#[derive(Debug)]
+pub(super) struct World {
+    pub partition: Partition,
+    pub accounts: BTreeMap<AccountId, Account>,
+    pub credentials: HashMap<String, Credential>,
+    /// The device of the starting user, where the first role asks for one.
+    pub mfa_serial: Option<String>,
+    /// Shortens every session, in seconds.
+    pub session_seconds: Option<u32>,
+    pub cloudtrail: cloudtrail::State,
+    pub kms: kms::State,
+    pub s3: s3::State,
+    pub faults: Faults,
+    pub calls: Calls,
+    pub ids: Ids,
+}
+
+/// An account: its Regions and its roles.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub enabled: BTreeSet<Region>,
+    /// By name, without the path.
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// A role.
+#[derive(Debug, Clone)]
+pub(super) struct Role {
+    pub arn: Arn,
+    pub id: String,
+    /// The trust policy, as JSON text.
+    pub trust: String,
+    /// The longest session, in seconds.
+    pub max_session: u32,
+    /// The account whose session `AssumeRole` gives instead, once tampered with.
+    pub behind: Option<AccountId>,
+}
+
+/// An access key that was given out.
+#[derive(Debug, Clone)]
+pub(super) struct Credential {
+    /// Only sessions have one.
+    pub token: Option<String>,
+    /// When the session ends, in seconds since 1970.
+    pub expires: Option<f64>,
+    pub identity: Identity,
+}
+
+/// Who a key stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub account: AccountId,
+    /// The ARN of the user, or of the session.
+    pub arn: Arn,
+    /// The role of a session.
+    pub role: Option<Arn>,
+    /// `AIDA…`, or `AROA…:session`.
+    pub user_id: String,
+    pub source_identity: Option<String>,
+}
+
+impl World {
+    /// An empty cloud.
+    pub fn new(partition: Partition, session_seconds: Option<u32>) -> World {
+        World {
+            partition,
+            accounts: BTreeMap::new(),
+            credentials: HashMap::new(),
+            mfa_serial: None,
+            session_seconds,
+            cloudtrail: cloudtrail::State::default(),
+            kms: kms::State::default(),
+            s3: s3::State::default(),
+            faults: Faults::default(),
+            calls: Calls::default(),
+            ids: Ids::new(),
+        }
+    }
+
+    /// Whether the account has enabled the Region.
+    pub fn is_enabled(&self, account: AccountId, region: &Region) -> bool {
+        self.accounts.get(&account).is_some_and(|account| account.enabled.contains(region))
+    }
+
+    /// The account's role of that ARN; the path counts.
+    pub fn role(&self, arn: &Arn) -> Option<&Role> {
+        let account = self.accounts.get(&arn.account()?)?;
+        account.roles.get(arn.role_name()?).filter(|role| role.arn == *arn)
+    }
+
+    /// Adds an account with the partition's default Regions, unless it is there.
+    pub fn add_account(&mut self, id: AccountId) -> &mut Account {
+        let partition = self.partition;
+        self.accounts.entry(id).or_insert_with(|| Account {
+            enabled: partition
+                .known_regions()
+                .iter()
+                .filter(|known| !known.opt_in)
+                .filter_map(|known| known.name.parse().ok())
+                .collect(),
+            roles: BTreeMap::new(),
+        })
+    }
+
+    /// Adds or replaces a role.
+    pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) {
+        let (Some(account), Some(name)) = (arn.account(), arn.role_name()) else { return };
+        let id = self.ids.unique("AROA", 17);
+        let role = Role { arn: arn.clone(), id, trust, max_session, behind: None };
+        self.add_account(account).roles.insert(name.to_owned(), role);
+    }
+}
+
+/// Seconds since 1970, to the millisecond.
+pub(super) fn now() -> f64 {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    millis as f64 / 1000.0
+}
+
+/// A time as XML carries it.
+pub(super) fn iso(seconds: f64) -> String {
+    let nanos = (seconds * 1e3).round() as i128 * 1_000_000;
+    time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// Makes identifiers, each once.
+#[derive(Debug)]
+pub(super) struct Ids {
+    seed: u128,
+    made: u64,
+}
+
+impl Ids {
+    fn new() -> Ids {
+        Ids { seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()), made: 0 }
+    }
+
+    fn bytes(&mut self) -> [u8; 32] {
+        self.made += 1;
+        Sha256::digest(format!("{}/{}/{}", std::process::id(), self.seed, self.made)).into()
+    }
+
+    /// A prefix and that many letters and digits.
+    pub fn unique(&mut self, prefix: &str, length: usize) -> String {
+        const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let bytes = self.bytes();
+        let tail = (0..length).map(|i| char::from(LETTERS[usize::from(bytes[i % 32]) % 32]));
+        prefix.chars().chain(tail).collect()
+    }
+
+    /// A UUID.
+    pub fn uuid(&mut self) -> String {
+        let hex: String = self.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+    }
+}
