@@ -1,1 +1,144 @@
-//! Plans.
+//! Plans: what would change, worked out from what should be and what is. Values in, values out.
+
+mod check;
+mod diff;
+mod facts;
+mod planner;
+mod selection;
+
+pub use check::check;
+pub use diff::{FieldChange, FieldChangeKind, diff};
+pub use facts::{Fact, Facts};
+pub use planner::{AccountView, plan_account, shared_of};
+pub use selection::Selection;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountId, Address, OpError, Target};
+use crate::services::{Found, Note, Service, Spec};
+
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is removed: only what is ours, no longer declared, and holds no data.
+    Delete,
+}
+
+/// One change, with everything a person needs to judge it and the engine to make it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Where.
+    pub address: Address,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: String,
+    /// What differs, field by field.
+    pub fields: Vec<FieldChange>,
+    /// What has to end well first, among the changes of this plan or already.
+    pub requires: Vec<Address>,
+    /// How long the chain of requirements before it is; only sorts what is shown.
+    pub depth: u32,
+    /// What there should be; for [`Action::Delete`] what there is.
+    pub desired: Spec,
+    /// What was seen there.
+    pub seen: Option<Found>,
+}
+
+/// A change that is not made, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// Where.
+    pub address: Address,
+    /// Why.
+    pub reason: String,
+    /// How to go on.
+    pub hint: Option<String>,
+}
+
+/// A place that could not be read: a state, never an absence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where.
+    pub target: Target,
+    /// What; `None` means everything in the account.
+    pub service: Option<Service>,
+    /// Why.
+    pub error: OpError,
+}
+
+/// A resource of ours that is no longer declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Orphan {
+    /// Where.
+    pub address: Address,
+    /// What becomes of it.
+    pub fate: String,
+}
+
+/// What would change, and what cannot be told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The changes, in the order of their accounts.
+    pub changes: Vec<Change>,
+    /// What is not changed although it should be.
+    pub blocked: Vec<Blocked>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// How many resources are as they should be.
+    pub in_sync: usize,
+    /// Ours, and no longer declared.
+    pub orphans: Vec<Orphan>,
+    /// What else is worth knowing.
+    pub notes: Vec<Note>,
+    /// The accounts' names, for people.
+    pub names: BTreeMap<AccountId, String>,
+    /// How many accounts and Regions were read.
+    pub scope: Scope,
+}
+
+/// How much was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Scope {
+    /// Accounts that could be entered.
+    pub accounts: usize,
+    /// Account and Region pairs.
+    pub targets: usize,
+}
+
+impl Plan {
+    /// Whether everything that was to be read was read, and nothing is held back.
+    pub fn complete(&self) -> bool {
+        self.unreadable.is_empty() && self.blocked.is_empty()
+    }
+
+    /// How many changes do this.
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+
+    /// Puts another account's plan behind this one.
+    pub fn extend(&mut self, other: Plan) {
+        self.changes.extend(other.changes);
+        self.blocked.extend(other.blocked);
+        self.unreadable.extend(other.unreadable);
+        self.in_sync += other.in_sync;
+        self.orphans.extend(other.orphans);
+        self.notes.extend(other.notes);
+        self.names.extend(other.names);
+        self.scope.accounts += other.scope.accounts;
+        self.scope.targets += other.scope.targets;
+    }
+
+    /// An account's name for people, or its id.
+    pub fn name(&self, account: AccountId) -> String {
+        self.names.get(&account).cloned().unwrap_or_else(|| account.to_string())
+    }
+}

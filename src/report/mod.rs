@@ -1,5 +1,7 @@
 //! What people and machines get to see: one closed list of events, and one file per way of showing them.
 
 pub mod event;
+pub mod human;
+pub mod json;
 
 pub use event::{Event, Events, Outcome};

@@ -29,6 +29,21 @@ services! {
     cloudtrail    Cloudtrail   { CloudtrailTrail(cloudtrail::Trail) = "cloudtrail.trail" }
 }
 
+impl Service {
+    /// The services whose resources every account needs and one account holds: read and planned before all others,
+    /// whatever the run is narrowed to.
+    pub const SHARED: &[Service] = &[Service::Kms, Service::S3];
+
+    /// The account that holds a shared service's resource, and `None` for every other service.
+    pub fn holder(self, profiles: &Profiles) -> Option<AccountId> {
+        match self {
+            Service::Kms => Some(profiles.security),
+            Service::S3 => Some(profiles.bucket_owner),
+            Service::Cloudtrail => None,
+        }
+    }
+}
+
 /// The tag that makes a resource ours, and its value.
 pub const OWNER_TAG: (&str, &str) = ("ManagedBy", "baseline");
 
@@ -104,6 +119,11 @@ pub trait Resource: Clone + PartialEq + Serialize {
 
     /// The tags that say whose it is.
     fn tags(&self) -> &Tags;
+
+    /// The policy that admits other accounts, where the kind has one.
+    fn shared_policy(&self) -> Option<&SharedPolicy> {
+        None
+    }
 
     /// Why this must not be written over `seen`, whatever the plan thinks: an independent reading of
     /// DESIGN.md's "What it never does".

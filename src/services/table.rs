@@ -125,6 +125,11 @@ macro_rules! services {
                 match self { $($(Spec::$kind(spec) => spec.tags(),)+)+ }
             }
 
+            /// See [`Resource::shared_policy`].
+            pub fn shared_policy(&self) -> Option<&SharedPolicy> {
+                match self { $($(Spec::$kind(spec) => spec.shared_policy(),)+)+ }
+            }
+
             /// See [`Resource::adopt`]. A `seen` of another kind teaches nothing.
             pub fn adopt(&mut self, seen: &Spec, terms: &Terms) -> Vec<Kept> {
                 match (self, seen) {

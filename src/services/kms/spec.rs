@@ -86,6 +86,10 @@ impl Resource for Key {
         &self.tags
     }
 
+    fn shared_policy(&self) -> Option<&SharedPolicy> {
+        Some(&self.policy)
+    }
+
     fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
         let survival = Survival { actions: &["kms:PutKeyPolicy", "kms:GetKeyPolicy"], resource: "*" };
         let mut refusals =

@@ -177,6 +177,10 @@ impl Resource for Bucket {
         &self.tags
     }
 
+    fn shared_policy(&self) -> Option<&SharedPolicy> {
+        Some(&self.policy)
+    }
+
     fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
         let survival = Survival { actions: &["s3:PutBucketPolicy", "s3:GetBucketPolicy"], resource: "*" };
         let mut refusals =

@@ -1,0 +1,195 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::OnceCell;
+
+use crate::aws::{Access, Chain, Session};
+use crate::config::Profiles;
+use crate::model::{AccountId, Address, Arn, OpError};
+use crate::plan::{Action, Change, Plan};
+use crate::report::{Event, Events, Outcome};
+use crate::services::Reference;
+use crate::services::adapter::Order;
+
+/// Changes that are made at the same time. Requests in flight are bounded apart.
+const CHANGES_AT_ONCE: usize = 128;
+
+/// How a run ended: one outcome per change, in the order of the plan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Applied {
+    /// The outcomes.
+    pub outcomes: Vec<(Address, Outcome)>,
+}
+
+impl Applied {
+    /// How many changes ended in this way.
+    pub fn count(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
+        self.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
+    }
+}
+
+/// Makes the changes of a plan, and nothing else: each one as soon as everything it requires has ended well.
+pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Events) -> Applied {
+    events.tell(Event::ApplyStarted { changes: plan.changes.len() });
+    let mut run = Run::new(plan);
+    let doors = Doors { chain, profiles, sessions: Default::default() };
+    let doors = &doors;
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < CHANGES_AT_ONCE {
+            let Some(index) = run.next() else { break };
+            let change = &plan.changes[index];
+            let known = run.arns.clone();
+            under_way.push(async move {
+                events.tell(Event::ChangeStarted { address: change.address.clone() });
+                (index, make(change, &known, doors).await)
+            });
+        }
+        let Some((index, result)) = under_way.next().await else { break };
+        for (index, outcome) in run.ended(index, result) {
+            events.tell(Event::ChangeEnded { address: plan.changes[index].address.clone(), outcome });
+        }
+    }
+    Applied { outcomes: run.finish() }
+}
+
+async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
+    let session = doors.open(change.address.target.account, &change.address).await?;
+    let order = Order {
+        session: &session,
+        address: &change.address,
+        arn: change.seen.as_ref().map(|found| &found.arn),
+    };
+    if change.action == Action::Delete {
+        change.desired.delete(&order).await?;
+        return Ok(None);
+    }
+    let mut spec = change.desired.clone();
+    for reference in spec.references() {
+        if let Reference::To(address) = reference {
+            match known.get(address) {
+                Some(arn) => *reference = Reference::Is(arn.clone()),
+                None => return Err(order.malformed("Resolve", &format!("{address} was never made"))),
+            }
+        }
+    }
+    spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await.map(Some)
+}
+
+/// The sessions that write, one per account, opened when first needed.
+struct Doors<'a> {
+    chain: &'a Chain,
+    profiles: &'a Profiles,
+    sessions: std::sync::Mutex<HashMap<AccountId, Arc<OnceCell<Arc<Session>>>>>,
+}
+
+impl Doors<'_> {
+    async fn open(&self, id: AccountId, address: &Address) -> Result<Arc<Session>, OpError> {
+        let cell = {
+            let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            sessions.entry(id).or_default().clone()
+        };
+        let session = cell
+            .get_or_try_init(|| async {
+                let Some(account) = self.profiles.account(id) else {
+                    return Err(unknown_account(address));
+                };
+                self.chain.enter(account, Access::Write).await.map(Arc::new)
+            })
+            .await?;
+        Ok(session.clone())
+    }
+}
+
+fn unknown_account(address: &Address) -> OpError {
+    OpError {
+        account: address.target.account,
+        region: address.target.region.clone(),
+        role: None,
+        service: address.kind.service().as_str().to_owned(),
+        operation: "Enter".to_owned(),
+        fault: crate::model::Fault::Refused,
+        code: None,
+        message: "the account is not in profiles.toml".to_owned(),
+        request_id: None,
+        attempts: 0,
+        hint: None,
+    }
+}
+
+/// What has ended, what may start, and what never will.
+struct Run<'a> {
+    plan: &'a Plan,
+    /// By change: the changes that require it.
+    dependents: Vec<Vec<usize>>,
+    /// By change: how many of its requirements have not been applied yet.
+    awaited: Vec<usize>,
+    outcomes: Vec<Option<Outcome>>,
+    arns: BTreeMap<Address, Arn>,
+    ready: VecDeque<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let index: HashMap<&Address, usize> =
+            plan.changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect();
+        let mut dependents = vec![Vec::new(); plan.changes.len()];
+        let mut awaited = vec![0; plan.changes.len()];
+        for (dependent, change) in plan.changes.iter().enumerate() {
+            for required in change.requires.iter().filter_map(|address| index.get(address)) {
+                dependents[*required].push(dependent);
+                awaited[dependent] += 1;
+            }
+        }
+        let ready = (0..plan.changes.len()).filter(|i| awaited[*i] == 0).collect();
+        let outcomes = vec![None; plan.changes.len()];
+        Run { plan, dependents, awaited, outcomes, arns: BTreeMap::new(), ready }
+    }
+
+    fn next(&mut self) -> Option<usize> {
+        self.ready.pop_front()
+    }
+
+    /// Notes how a change ended; answers it and what else ended by that: everything that required it, if it failed.
+    fn ended(&mut self, index: usize, result: Result<Option<Arn>, OpError>) -> Vec<(usize, Outcome)> {
+        match result {
+            Ok(arn) => {
+                if let Some(arn) = arn {
+                    self.arns.insert(self.plan.changes[index].address.clone(), arn);
+                }
+                for dependent in &self.dependents[index] {
+                    self.awaited[*dependent] -= 1;
+                    if self.awaited[*dependent] == 0 && self.outcomes[*dependent].is_none() {
+                        self.ready.push_back(*dependent);
+                    }
+                }
+                self.outcomes[index] = Some(Outcome::Applied);
+                vec![(index, Outcome::Applied)]
+            }
+            Err(error) => {
+                let failed = Outcome::Failed(error);
+                self.outcomes[index] = Some(failed.clone());
+                let mut ended = vec![(index, failed)];
+                let mut next = 0;
+                while let Some((bad, _)) = ended.get(next) {
+                    let because = self.plan.changes[*bad].address.clone();
+                    for dependent in self.dependents[*bad].clone() {
+                        if self.outcomes[dependent].is_none() {
+                            let skipped = Outcome::Skipped { because: because.clone() };
+                            self.outcomes[dependent] = Some(skipped.clone());
+                            ended.push((dependent, skipped));
+                        }
+                    }
+                    next += 1;
+                }
+                ended
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<(Address, Outcome)> {
+        let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotStarted));
+        self.plan.changes.iter().map(|change| change.address.clone()).zip(outcomes).collect()
+    }
+}

@@ -1,0 +1,233 @@
+//! The planner: one account at a time, from what should be and what is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Blocked, Change, Fact, Facts, Orphan, Plan, Selection, Unreadable, diff};
+use crate::config::{Account, Profiles};
+use crate::model::{Address, OpError, Target};
+use crate::services::{Desired, Found, Ownership, Reading, Reference, Service, Shared, Spec, Terms};
+
+/// One account: what should be there, and what was read.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountView<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// What should be, each resource after what it requires.
+    pub desired: &'a [Desired],
+    /// What was read, cell by cell.
+    pub readings: &'a BTreeMap<(Service, Target), Result<Reading, OpError>>,
+    /// What is known of other accounts' resources.
+    pub facts: &'a Facts,
+    /// What the run is narrowed to.
+    pub selection: &'a Selection,
+    /// What is allowed.
+    pub terms: &'a Terms,
+    /// Whether orphans are removed.
+    pub prune: bool,
+}
+
+/// Plans an account; answers what others may want to know of its resources.
+pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
+    let mut planner = Planner {
+        view,
+        plan: Plan::default(),
+        facts: view.facts.clone(),
+        own: Facts::new(),
+        depths: BTreeMap::new(),
+    };
+    for ((service, target), reading) in view.readings {
+        match reading {
+            Ok(reading) => planner.plan.notes.extend(reading.notes.iter().cloned()),
+            Err(error) => planner.plan.unreadable.push(Unreadable {
+                target: target.clone(),
+                service: Some(*service),
+                error: error.clone(),
+            }),
+        }
+    }
+    for desired in view.desired {
+        let fact = planner.decide(desired);
+        planner.facts.insert(desired.address.clone(), fact.clone());
+        planner.own.insert(desired.address.clone(), fact);
+    }
+    planner.orphans();
+    (planner.plan, planner.own)
+}
+
+struct Planner<'a> {
+    view: &'a AccountView<'a>,
+    plan: Plan,
+    facts: Facts,
+    own: Facts,
+    depths: BTreeMap<Address, u32>,
+}
+
+impl Planner<'_> {
+    fn selected(&self, address: &Address) -> bool {
+        self.view.selection.takes_account(self.view.account) && self.view.selection.takes(address)
+    }
+
+    fn block(&mut self, address: &Address, reason: String, hint: Option<String>) {
+        self.plan.blocked.push(Blocked { address: address.clone(), reason, hint });
+    }
+
+    fn decide(&mut self, desired: &Desired) -> Fact {
+        let address = &desired.address;
+        let reading = self.view.readings.get(&(address.kind.service(), address.target.clone()));
+        let selected = self.selected(address);
+        let seen = match reading {
+            // Not read: the selection leaves its whole place out.
+            None => return Fact::Missing,
+            Some(Err(_)) => return Fact::Unreadable,
+            Some(Ok(reading)) => reading.found.iter().find(|found| found.address == *address),
+        };
+        let present = seen.map_or(Fact::Missing, |found| Fact::Present(found.arn.clone()));
+        if !selected {
+            return present;
+        }
+        if let Some(found) = seen
+            && found.ownership == Ownership::Unmarked
+            && !self.view.account.take_over.contains(address.kind.service().as_str())
+        {
+            self.block(
+                address,
+                format!("{} bears this name without our tag: a name is not ownership", found.arn),
+                Some(format!(
+                    "tag it ManagedBy=baseline, or declare `take_over = [\"{}\"]` for account {} in profiles.toml",
+                    address.kind.service(),
+                    address.target.account
+                )),
+            );
+            return Fact::Blocked;
+        }
+        if let Some((reason, hint)) = self.obstacle(desired) {
+            self.block(address, reason, hint);
+            return Fact::Blocked;
+        }
+        let mut spec = desired.spec.clone();
+        self.resolve(&mut spec);
+        let Some(found) = seen else {
+            let fields = diff(&serde_json::Value::Null, &spec.document());
+            self.change(desired, Action::Create, "it does not exist".to_owned(), fields, spec, None);
+            return Fact::Coming;
+        };
+        for kept in spec.adopt(&found.spec, self.view.terms) {
+            self.block(address, kept.reason, Some(kept.hint));
+        }
+        if spec == found.spec {
+            self.plan.in_sync += 1;
+            return present;
+        }
+        let fields = diff(&found.spec.document(), &spec.document());
+        let reason = match fields.len() {
+            1 => "one field differs".to_owned(),
+            n => format!("{n} fields differ"),
+        };
+        self.change(desired, Action::Update, reason, fields, spec, Some(found.clone()));
+        present
+    }
+
+    /// What keeps a resource from being looked at: a requirement that is not known to be, or to be coming.
+    fn obstacle(&self, desired: &Desired) -> Option<(String, Option<String>)> {
+        desired.requires.iter().find_map(|required| match self.facts.get(required) {
+            Some(Fact::Present(_) | Fact::Coming) => None,
+            Some(Fact::Unreadable) => Some((format!("it requires {required}, which could not be read"), None)),
+            Some(Fact::Blocked) => Some((format!("it requires {required}, which is blocked"), None)),
+            Some(Fact::Missing) | None => Some((
+                format!("it requires {required}, which does not exist and is not selected"),
+                Some("run for that account first, or select it too".to_owned()),
+            )),
+        })
+    }
+
+    fn resolve(&self, spec: &mut Spec) {
+        for reference in spec.references() {
+            if let Reference::To(address) = reference
+                && let Some(Fact::Present(arn)) = self.facts.get(address)
+            {
+                *reference = Reference::Is(arn.clone());
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        desired: &Desired,
+        action: Action,
+        reason: String,
+        fields: Vec<super::FieldChange>,
+        spec: Spec,
+        seen: Option<Found>,
+    ) {
+        let depth = desired
+            .requires
+            .iter()
+            .map(|required| match (self.depths.get(required), self.facts.get(required)) {
+                (Some(depth), _) => depth + 1,
+                (None, Some(Fact::Coming)) => 1,
+                _ => 0,
+            })
+            .max()
+            .unwrap_or(0);
+        self.depths.insert(desired.address.clone(), depth);
+        self.plan.changes.push(Change {
+            address: desired.address.clone(),
+            action,
+            reason,
+            fields,
+            requires: desired.requires.clone(),
+            depth,
+            desired: spec,
+            seen,
+        });
+    }
+
+    /// Ours by its tag, and no longer declared: shown, and removed only on request and never before what replaces it
+    /// was seen to be as it should.
+    fn orphans(&mut self) {
+        let declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
+        let settled = self.plan.changes.is_empty() && self.plan.blocked.is_empty() && self.plan.unreadable.is_empty();
+        let found = self.view.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
+        let orphans: Vec<&Found> = found
+            .filter(|found| found.ownership == Ownership::Ours && !declared.contains(&found.address))
+            .filter(|found| self.selected(&found.address))
+            .collect();
+        for orphan in orphans {
+            let fate = match (self.view.prune, settled) {
+                (false, _) => "kept; --prune removes it",
+                (true, false) => "kept until what replaces it is as it should be; then --prune removes it",
+                (true, true) => "removed",
+            };
+            self.plan.orphans.push(Orphan { address: orphan.address.clone(), fate: fate.to_owned() });
+            if self.view.prune && settled {
+                self.plan.changes.push(Change {
+                    address: orphan.address.clone(),
+                    action: Action::Delete,
+                    reason: "it is ours and no longer declared".to_owned(),
+                    fields: diff(&orphan.spec.document(), &serde_json::Value::Null),
+                    requires: Vec::new(),
+                    depth: 0,
+                    desired: orphan.spec.clone(),
+                    seen: Some(orphan.clone()),
+                });
+            }
+        }
+    }
+}
+
+/// What the shared policies hold today, from the readings of the accounts that own them.
+pub fn shared_of<'a>(found: impl IntoIterator<Item = &'a Found>, profiles: &Profiles, terms: &Terms) -> Shared {
+    let mut shared = Shared::default();
+    let declared: BTreeSet<_> = profiles.baselined().map(|account| account.id).collect();
+    for found in found {
+        let Some(policy) = found.spec.shared_policy() else { continue };
+        shared.foreign_bytes.insert(found.address.clone(), policy.foreign_bytes());
+        if !terms.allow_remove_accounts {
+            let owners = [profiles.security, profiles.bucket_owner];
+            shared
+                .retained
+                .extend(policy.admitted().into_iter().filter(|id| !declared.contains(id) && !owners.contains(id)));
+        }
+    }
+    shared
+}
