@@ -1,0 +1,123 @@
+//! `baseline apply`
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use clap::Args;
+
+use super::CommonArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::files::Needs;
+use super::plan::{self, LeaveArgs};
+use super::run::{Format, Run, RunArgs, block_on};
+use super::screen::Screen;
+use crate::engine::{self, Applied};
+use crate::plan::Plan;
+use crate::report::{Outcome, human, json};
+
+/// Plans, shows the plan, asks, and makes the changes.
+///
+/// Exit code 0: everything applied. 1: a change failed. 3: something was not read, held back or not started.
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    leave: LeaveArgs,
+    /// Does not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
+    let can_ask = !args.run.no_input && std::io::stdin().is_terminal();
+    if !args.yes && !can_ask {
+        return Err(CliError::Usage(
+            "apply asks before it writes, and there is no terminal to ask on: say --yes, or look first with `baseline \
+             plan`"
+                .to_owned(),
+        ));
+    }
+    let (plan, applied) = block_on(async {
+        let run = Run::start(&args.run, Needs::Both, common, screen).await?;
+        let plan = plan::make(&run, &args.leave).await?;
+        run.progress.finish();
+        present(&plan, args.run.format, common, screen)?;
+        if plan.changes.is_empty() {
+            return Ok((plan, Some(Applied::default())));
+        }
+        if !args.yes && !agreed(&plan)? {
+            return Ok((plan, None));
+        }
+        let applied = engine::apply(&run.chain, &run.loaded.profiles, &plan, &run.events).await;
+        run.progress.finish();
+        tracing::info!(
+            requests = run.chain.aws().ledger().total(),
+            mutating = run.chain.aws().ledger().mutating(),
+            "requests sent"
+        );
+        Ok((plan, Some(applied)))
+    })?;
+    let Some(applied) = applied else {
+        screen.note("nothing was changed");
+        return Ok(Exit::Incomplete);
+    };
+    report(&plan, &applied, args.run.format, common, screen)?;
+    Ok(exit(&plan, &applied))
+}
+
+/// Shows the plan before anything is written; on stderr where stdout is for JSON.
+fn present(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
+    if common.quiet && plan.changes.is_empty() && plan.complete() {
+        return Ok(());
+    }
+    let text = format!("{}{}", human::plan(plan, common.verbose > 0), human::plan_summary(plan));
+    match format {
+        Format::Human => screen.data(&format!("{text}\n")),
+        Format::Json => {
+            screen.note(&text);
+            Ok(())
+        }
+    }
+}
+
+fn agreed(plan: &Plan) -> Result<bool, CliError> {
+    let mut stderr = anstream::stderr();
+    let question = format!("\nMake these {} changes? Only `yes` goes on: ", plan.changes.len());
+    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(CliError::Stdin)?;
+    Ok(answer.trim() == "yes")
+}
+
+fn report(
+    plan: &Plan,
+    applied: &Applied,
+    format: Format,
+    common: &CommonArgs,
+    screen: &mut Screen,
+) -> Result<(), CliError> {
+    match format {
+        Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes))),
+        Format::Human if applied.outcomes.is_empty() => Ok(()),
+        Format::Human => {
+            let problems = human::outcomes(plan, &applied.outcomes);
+            if common.quiet && problems.is_empty() {
+                return Ok(());
+            }
+            screen.data(&format!("\n{problems}{}\n", human::outcome_summary(&applied.outcomes)))
+        }
+    }
+}
+
+/// An error dominates, then incomplete.
+fn exit(plan: &Plan, applied: &Applied) -> Exit {
+    let failed = applied.count(|outcome| matches!(outcome, Outcome::Failed(_))) > 0;
+    let unfinished = applied.count(|outcome| *outcome != Outcome::Applied) > 0;
+    match plan::exit(plan) {
+        Exit::Error => Exit::Error,
+        _ if failed => Exit::Error,
+        _ if unfinished || !plan.complete() => Exit::Incomplete,
+        _ => Exit::Success,
+    }
+}
