@@ -16,7 +16,7 @@ pub use problem::{Document, Label, Problem, Problems, Severity, Source};
 pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
 pub use schema::{baseline_schema, profiles_schema};
 
-pub(crate) use at::At;
+pub(crate) use at::{At, Section};
 pub(crate) use check::check_region;
 pub(crate) use problem::Findings;
 
@@ -112,7 +112,7 @@ fn load_profiles(text: &str, findings: &mut Findings) -> CheckedProfiles {
     }
 }
 
-fn take_accounts(table: &mut DeTable<'_>, findings: &mut Findings) -> Vec<Option<At<RawAccount>>> {
+fn take_accounts(table: &mut DeTable<'_>, findings: &mut Findings) -> Vec<Option<Section<RawAccount>>> {
     match table.get("account").map(|value| value.get_ref()) {
         Some(DeValue::Array(_)) => {}
         _ => return Vec::new(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::names::{check_tag_value, is_one_line, tag_key_fault};
 use super::profiles::CheckedProfiles;
-use crate::config::at::At;
+use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawBaseline;
 use crate::config::{Account, Baseline};
@@ -131,7 +131,7 @@ fn check_tags(
 
 /// The Region that the mode depends on has to count in every account that gets the baseline.
 fn check_trail_region<'a>(
-    at: &At<RawCloudTrail>,
+    at: &Section<RawCloudTrail>,
     checked: &crate::services::cloudtrail::config::CloudTrail,
     accounts: impl Iterator<Item = &'a Account>,
     findings: &mut Findings,
