@@ -97,8 +97,13 @@ impl Draft {
         fs::hard_link(&self.path, target)
             .or_else(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => Err(error),
-                // A file system without links.
-                _ => fs::File::create_new(target).and_then(|_| fs::rename(&self.path, target)),
+                // A file system without links: the name is taken first, then given away.
+                _ => fs::File::create_new(target).and_then(|_| {
+                    fs::rename(&self.path, target).inspect_err(|_| {
+                        // Empty, and this run's own.
+                        let _ = fs::remove_file(target);
+                    })
+                }),
             })
             .map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => CliError::Exists { path: target.to_owned() },

@@ -96,7 +96,7 @@ fn load_profiles(text: &str, findings: &mut Findings) -> CheckedProfiles {
     let mut table = read::parse(text, findings);
     if findings.has_errors() {
         // What a broken line leaves behind would only be called incomplete.
-        return CheckedProfiles { partition: None, home_region: None, profiles: None };
+        return CheckedProfiles { partition: None, home_region: None, accounts: Vec::new(), profiles: None };
     }
     // Account by account, so that a mistake in one does not have the others read again.
     let listed = take_accounts(table.get_mut(), findings);

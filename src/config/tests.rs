@@ -252,6 +252,43 @@ fn a_wrong_file_keeps_no_other_from_being_checked() {
 }
 
 #[test]
+fn a_mistake_in_one_account_does_not_hide_what_others_lack() {
+    let text = LEAST.replace("id = \"333333333333\"", "id = \"333333333333\"\nregions = { include = [\"eu-*\"] }");
+    let text = format!("{text}[[account]]\nid = \"4\"\n");
+    assert_eq!(
+        messages(&text, "name = 'x'\n[log_bucket]\n[cloudtrail]\n"),
+        ["`4` is not an account id", "us-east-1 is left out by the `regions` of 333333333333 (333333333333)"]
+    );
+}
+
+#[test]
+fn a_jump_account_that_is_the_log_archive_is_listed_once() {
+    let text =
+        LEAST.replace("defaults =", "log_archive = { account = \"111111111111\", role = \"Archive\" }\ndefaults =");
+    let profiles = profiles(&text);
+    let duties: Vec<Duty> = profiles.accounts.iter().map(|a| a.duty).collect();
+    assert_eq!(duties, [Duty::Security, Duty::LogArchive, Duty::Project]);
+    assert_eq!(profiles.jump.account, Some(profiles.bucket_owner));
+}
+
+#[test]
+fn a_source_identity_that_stays_the_same_is_no_change() {
+    let text = LEAST
+        .replace(
+            "{ account = \"111111111111\" }",
+            "{ account = \"111111111111\", role = \"Jump\", source_identity = \"alice\" }",
+        )
+        .replace("role = \"Execution\"", "role = \"Execution\", source_identity = \"alice\"");
+    assert_eq!(profiles(&text).accounts.len(), 3);
+    let changed =
+        text.replace("\"Execution\", source_identity = \"alice\"", "\"Execution\", source_identity = \"bob\"");
+    assert_eq!(
+        messages(&changed, "name = 'x'\n[log_bucket]\n"),
+        ["the source identity changes along the chain of roles"]
+    );
+}
+
+#[test]
 fn an_array_does_not_pass_for_a_table() {
     let text = LEAST.replace("jump = { account = \"111111111111\" }", "jump = [\"corp\", \"111111111111\"]");
     assert_eq!(messages(&text, "name = 'x'\n[log_bucket]\n"), ["`jump` takes a table, not an array"]);

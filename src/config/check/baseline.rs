@@ -41,8 +41,8 @@ pub(crate) fn check_baseline(
                 .help("add the table [log_bucket]; it can be empty");
         }
         let checked = check_cloudtrail(at, profiles.partition, profiles.home_region.as_ref(), findings);
-        if let (Some(checked), Some(profiles)) = (&checked, &profiles.profiles) {
-            check_trail_region(at, checked, profiles.baselined(), findings);
+        if let Some(checked) = &checked {
+            check_trail_region(at, checked, profiles.accounts.iter().filter(|account| account.baseline), findings);
         }
         checked
     });

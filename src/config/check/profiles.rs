@@ -20,6 +20,8 @@ pub(crate) struct CheckedProfiles {
     pub partition: Option<Partition>,
     /// The security account's; `None` where it is wrong or missing.
     pub home_region: Option<Region>,
+    /// The accounts that nothing is wrong with.
+    pub accounts: Vec<Account>,
     /// `None` where anything is wrong.
     pub profiles: Option<Profiles>,
 }
@@ -39,8 +41,9 @@ pub(crate) fn check_profiles(
     roll.check_order_of_waves(findings);
 
     let home_region = roll.home_region.clone();
+    let accounts = roll.accounts.clone();
     let profiles = (!findings.has_errors()).then(|| roll.into_profiles(jump?)).flatten();
-    CheckedProfiles { partition, home_region, profiles }
+    CheckedProfiles { partition, home_region, accounts, profiles }
 }
 
 fn check_partition(at: Option<&At<String>>, findings: &mut Findings) -> Option<Partition> {
