@@ -158,6 +158,7 @@ mod tests {
             "logs--ol-s3",
             "logs.mrap",
             "logs--x-s3",
+            "logs-an",
             "ログ-ログ",
         ] {
             assert!(bucket_name_fault(bad).is_some(), "{bad}");
