@@ -1,1 +1,6 @@
 //! The one integration binary: each file below `tests/` is a module of it.
+
+mod command_line;
+mod invalid;
+mod shipped;
+mod support;

@@ -67,10 +67,11 @@ impl CliError {
     fn help(&self) -> Option<String> {
         match self {
             CliError::Unreadable { document, source, .. } => {
-                let (name, option, variable) = match document {
-                    Document::Profiles => ("profiles.toml", "--profiles", "BASELINE_PROFILES"),
-                    Document::Baseline => ("baseline.toml", "--baseline", "BASELINE_FILE"),
+                let (option, variable) = match document {
+                    Document::Profiles => ("--profiles", "BASELINE_PROFILES"),
+                    Document::Baseline => ("--baseline", "BASELINE_FILE"),
                 };
+                let name = document.usual_name();
                 Some(match source.kind() {
                     io::ErrorKind::InvalidData => "the file has to be UTF-8 text".to_owned(),
                     io::ErrorKind::NotFound => format!(
@@ -110,15 +111,17 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
 
 /// Every problem with its place in the file.
 pub(super) fn render(problems: &Problems, screen: &Screen) -> String {
-    let characters = if screen.is_terminal() { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+    let mut characters = if screen.is_terminal() { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+    characters.error = "error:".to_owned();
+    characters.warning = "warning:".to_owned();
     let styles = if screen.colors_stderr() { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-        .with_width(screen.width())
+        .with_wrap_lines(false)
         .with_links(false)
         .with_context_lines(1);
     let mut text = String::new();
     for problem in &problems.list {
-        let shown = Shown::new(problem, problems.source(problem));
+        let shown = Shown::new(problem, problems.source(problem), screen.width());
         if handler.render_report(&mut text, &shown).is_err() {
             text.push_str(&problem.message);
         }
@@ -133,21 +136,47 @@ pub(super) fn render(problems: &Problems, screen: &Screen) -> String {
 struct Shown<'a> {
     problem: &'a Problem,
     source: NamedSource<String>,
+    message: String,
+    help: Option<String>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(problem: &'a Problem, source: &Source) -> Self {
-        // Without a trailing line break miette draws one line too many, below the last.
-        Shown { problem, source: NamedSource::new(&source.path, source.text.clone()) }
+    fn new(problem: &'a Problem, source: &Source, width: Option<usize>) -> Self {
+        let place = if problem.labels.is_empty() { format!("{}: ", source.path) } else { String::new() };
+        Shown {
+            problem,
+            source: NamedSource::new(&source.path, source.text.clone()),
+            message: wrap(&format!("{place}{}", problem.message), width),
+            help: problem.help.as_ref().map(|help| wrap(help, width)),
+        }
     }
+}
+
+/// Breaks lines at blanks only: names of Regions and accounts stay whole, to be found and copied.
+fn wrap(text: &str, width: Option<usize>) -> String {
+    // What miette puts before each line.
+    const INDENT: usize = 10;
+    let Some(width) = width.map(|width| width.saturating_sub(INDENT).max(30)) else { return text.to_owned() };
+    let mut wrapped = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            wrapped.push('\n');
+            column = 0;
+        } else if column > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
 }
 
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.problem.labels.is_empty() {
-            write!(f, "{}: ", self.source.name())?;
-        }
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -162,7 +191,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn std::fmt::Display + 'b>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {

@@ -24,7 +24,9 @@ pub(super) struct InitArgs {
 
 pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let directory = &args.directory;
-    let files = [(directory.join("profiles.toml"), PROFILES), (directory.join("baseline.toml"), BASELINE)];
+    let here = directory == Path::new(".");
+    let path = |name: &str| if here { PathBuf::from(name) } else { directory.join(name) };
+    let files = [(path("profiles.toml"), PROFILES), (path("baseline.toml"), BASELINE)];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
         return Err(CliError::Exists { path: path.clone() });
     }
@@ -49,7 +51,7 @@ pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> 
 
     if !common.quiet {
         let [profiles, baseline] = files.map(|(path, _)| path);
-        let options = if directory == Path::new(".") {
+        let options = if here {
             String::new()
         } else {
             format!(" --profiles {} --baseline {}", profiles.display(), baseline.display())
@@ -95,8 +97,13 @@ impl Draft {
         fs::hard_link(&self.path, target)
             .or_else(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => Err(error),
-                // A file system without links.
-                _ => fs::File::create_new(target).and_then(|_| fs::rename(&self.path, target)),
+                // A file system without links: the name is taken first, then given away.
+                _ => fs::File::create_new(target).and_then(|_| {
+                    fs::rename(&self.path, target).inspect_err(|_| {
+                        // Empty, and this run's own.
+                        let _ = fs::remove_file(target);
+                    })
+                }),
             })
             .map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => CliError::Exists { path: target.to_owned() },

@@ -22,9 +22,6 @@ pub(super) struct Screen {
     color: ColorChoice,
 }
 
-/// How wide lines get where there is no terminal to ask.
-const WIDTH: usize = 100;
-
 impl Screen {
     pub(super) fn new(color: ColorChoice) -> Self {
         let choice = match color {
@@ -52,13 +49,9 @@ impl Screen {
         io::stderr().is_terminal()
     }
 
-    /// The columns of a line on stderr.
-    pub(super) fn width(&self) -> usize {
-        std::env::var("COLUMNS")
-            .ok()
-            .and_then(|columns| columns.parse().ok())
-            .filter(|width| *width >= 40)
-            .unwrap_or(WIDTH)
+    /// The columns of a line on stderr; `None` where lines are not for a screen.
+    pub(super) fn width(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
     }
 
     /// Writes data to stdout.

@@ -16,7 +16,7 @@ pub use problem::{Document, Label, Problem, Problems, Severity, Source};
 pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
 pub use schema::{baseline_schema, profiles_schema};
 
-pub(crate) use at::At;
+pub(crate) use at::{At, Section};
 pub(crate) use check::check_region;
 pub(crate) use problem::Findings;
 
@@ -96,7 +96,7 @@ fn load_profiles(text: &str, findings: &mut Findings) -> CheckedProfiles {
     let mut table = read::parse(text, findings);
     if findings.has_errors() {
         // What a broken line leaves behind would only be called incomplete.
-        return CheckedProfiles { partition: None, home_region: None, profiles: None };
+        return CheckedProfiles { partition: None, home_region: None, accounts: Vec::new(), profiles: None };
     }
     // Account by account, so that a mistake in one does not have the others read again.
     let listed = take_accounts(table.get_mut(), findings);
@@ -112,7 +112,7 @@ fn load_profiles(text: &str, findings: &mut Findings) -> CheckedProfiles {
     }
 }
 
-fn take_accounts(table: &mut DeTable<'_>, findings: &mut Findings) -> Vec<Option<At<RawAccount>>> {
+fn take_accounts(table: &mut DeTable<'_>, findings: &mut Findings) -> Vec<Option<Section<RawAccount>>> {
     match table.get("account").map(|value| value.get_ref()) {
         Some(DeValue::Array(_)) => {}
         _ => return Vec::new(),

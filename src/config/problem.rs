@@ -13,6 +13,33 @@ pub enum Document {
     Baseline,
 }
 
+impl Document {
+    /// The name it has where nothing else is said.
+    pub const fn usual_name(self) -> &'static str {
+        match self {
+            Document::Profiles => "profiles.toml",
+            Document::Baseline => "baseline.toml",
+        }
+    }
+
+    pub(super) const fn other(self) -> Document {
+        match self {
+            Document::Profiles => Document::Baseline,
+            Document::Baseline => Document::Profiles,
+        }
+    }
+
+    /// Whether the file has this key at its top.
+    pub(super) fn has_key(self, key: &str) -> bool {
+        match self {
+            Document::Profiles => {
+                ["partition", "jump", "security", "log_archive", "defaults", "account"].contains(&key)
+            }
+            Document::Baseline => ["tags", "log_key", "log_bucket", "cloudtrail"].contains(&key),
+        }
+    }
+}
+
 /// Whether the run can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -141,6 +168,10 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn new(document: Document) -> Self {
         Findings { document, list: Vec::new(), seen: BTreeSet::new(), struck: BTreeSet::new() }
+    }
+
+    pub(crate) fn document(&self) -> Document {
+        self.document
     }
 
     /// Reports an error at a place.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::at::At;
+use super::at::{At, Section};
 use crate::model::Partition;
 use crate::services::cloudtrail::config::RawCloudTrail;
 use crate::services::kms::config::RawLogKey;
@@ -15,7 +15,7 @@ use crate::services::s3::config::RawLogBucket;
 
 /// Who and where: every account of the company, and how to get into it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(title = "profiles.toml")]
 pub(crate) struct RawProfiles {
     /// The partition that all accounts live in. Default: aws.
@@ -23,22 +23,22 @@ pub(crate) struct RawProfiles {
     pub partition: Option<At<String>>,
     /// Where we start: the account that people log in to.
     #[schemars(required)]
-    pub jump: Option<At<RawJump>>,
+    pub jump: Option<Section<RawJump>>,
     /// The account that owns the log key and receives what the others send.
     #[schemars(required)]
-    pub security: Option<At<RawSecurity>>,
+    pub security: Option<Section<RawSecurity>>,
     /// The account that owns the log bucket, where that is not the security account.
-    pub log_archive: Option<At<RawLogArchive>>,
+    pub log_archive: Option<Section<RawLogArchive>>,
     /// What holds for every project account that does not say otherwise.
-    pub defaults: Option<At<RawDefaults>>,
+    pub defaults: Option<Section<RawDefaults>>,
     /// The project accounts.
     #[schemars(required)]
-    pub account: Option<Vec<At<RawAccount>>>,
+    pub account: Option<Vec<Section<RawAccount>>>,
 }
 
 /// Where we start: the account that people log in to. It gets the baseline too.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Jump")]
 pub(crate) struct RawJump {
     /// The AWS profile to start from. Default: the ambient credentials, as for every AWS tool.
@@ -75,14 +75,14 @@ pub(crate) struct RawJump {
     #[schemars(range(min = 0))]
     pub wave: Option<At<i64>>,
     /// Which Regions count, instead of those of [defaults].
-    pub regions: Option<At<RawRegions>>,
+    pub regions: Option<Section<RawRegions>>,
     /// Services whose untagged namesakes may be taken over here.
     pub take_over: Option<Vec<At<String>>>,
 }
 
 /// The account that owns the log key and receives what the others send. It gets the baseline too.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Security")]
 pub(crate) struct RawSecurity {
     /// Its id: 12 digits.
@@ -113,14 +113,14 @@ pub(crate) struct RawSecurity {
     #[schemars(range(min = 0))]
     pub wave: Option<At<i64>>,
     /// Which Regions count, instead of those of [defaults].
-    pub regions: Option<At<RawRegions>>,
+    pub regions: Option<Section<RawRegions>>,
     /// Services whose untagged namesakes may be taken over here.
     pub take_over: Option<Vec<At<String>>>,
 }
 
 /// The account that owns the log bucket, where that is not the security account. It gets the baseline too.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "LogArchive")]
 pub(crate) struct RawLogArchive {
     /// Its id: 12 digits.
@@ -148,7 +148,7 @@ pub(crate) struct RawLogArchive {
     #[schemars(range(min = 0))]
     pub wave: Option<At<i64>>,
     /// Which Regions count, instead of those of [defaults].
-    pub regions: Option<At<RawRegions>>,
+    pub regions: Option<Section<RawRegions>>,
     /// Services whose untagged namesakes may be taken over here.
     pub take_over: Option<Vec<At<String>>>,
 }
@@ -156,7 +156,7 @@ pub(crate) struct RawLogArchive {
 /// What holds for every project account that does not say otherwise. Only `regions` also holds for the jump, security
 /// and log archive accounts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Defaults")]
 pub(crate) struct RawDefaults {
     /// The name of the role to assume from the security account.
@@ -171,7 +171,7 @@ pub(crate) struct RawDefaults {
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// Which Regions count. Default: every Region that the account has enabled.
-    pub regions: Option<At<RawRegions>>,
+    pub regions: Option<Section<RawRegions>>,
     /// When accounts are rolled out: lower waves first. Default: 1.
     #[schemars(range(min = 0))]
     pub wave: Option<At<i64>>,
@@ -179,7 +179,7 @@ pub(crate) struct RawDefaults {
 
 /// A project account.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Account")]
 pub(crate) struct RawAccount {
     /// Its id: 12 digits, in quotation marks.
@@ -204,7 +204,7 @@ pub(crate) struct RawAccount {
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// Which Regions count, instead of those of [defaults].
-    pub regions: Option<At<RawRegions>>,
+    pub regions: Option<Section<RawRegions>>,
     /// Services whose untagged namesakes may be taken over here.
     pub take_over: Option<Vec<At<String>>>,
     /// Whether this account gets the baseline. Default: true.
@@ -213,7 +213,7 @@ pub(crate) struct RawAccount {
 
 /// Which Regions count. Given for one account, it replaces that of [defaults] as a whole.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Regions")]
 pub(crate) struct RawRegions {
     /// A Region counts if one of these globs matches. Default: ["*"].
@@ -226,7 +226,7 @@ pub(crate) struct RawRegions {
 
 /// What should be, everywhere. A section that is left out is neither read nor changed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(title = "baseline.toml")]
 pub(crate) struct RawBaseline {
     /// The name of this baseline, shown in plans and put in a tag on everything it makes.
@@ -236,9 +236,9 @@ pub(crate) struct RawBaseline {
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub tags: Option<BTreeMap<At<String>, At<String>>>,
     /// The key that encrypts the logs; there by default wherever [log_bucket] is.
-    pub log_key: Option<At<RawLogKey>>,
+    pub log_key: Option<Section<RawLogKey>>,
     /// The bucket that every account's logs go to.
-    pub log_bucket: Option<At<RawLogBucket>>,
+    pub log_bucket: Option<Section<RawLogBucket>>,
     /// The trails.
-    pub cloudtrail: Option<At<RawCloudTrail>>,
+    pub cloudtrail: Option<Section<RawCloudTrail>>,
 }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::problem::Findings;
-use super::suggest::{choices, closest};
+use super::suggest::{choices, closest, did_you_mean};
 
 /// One step from a table or array to what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,9 @@ fn strike(
     collect(root, &mut Vec::new(), &mut nodes);
     let unknown = error.message().starts_with("unknown field");
     let by_key = |n: &&Node| n.key.as_ref() == Some(&span);
-    let by_value = |n: &&Node| n.value == span;
+    // An array of tables stands where its first table does: the one that is of the wrong type is meant.
+    let wanted = expected(error.message());
+    let by_value = |n: &&Node| n.value == span && n.found != wanted;
     let node = if unknown { nodes.iter().find(by_key) } else { nodes.iter().rev().find(by_value) }.or_else(|| {
         let holds = |n: &&Node| n.value.start <= span.start && span.end <= n.value.end;
         nodes.iter().filter(holds).min_by_key(|n| n.value.len())
@@ -89,8 +91,10 @@ fn strike(
             parent if parent.is_empty() => "in this file".to_owned(),
             parent => format!("in {}", table_name(&parent)),
         };
+        let other = findings.document().other();
         findings.error(span, format!("`{name}` is not a key {place}")).label("not known").help(match &meant {
             Some(meant) => format!("did you mean `{meant}`?"),
+            None if full == *name && other.has_key(name) => format!("it belongs in {}", other.usual_name()),
             None => format!("known here: {}", allowed.join(", ")),
         });
         // Under its right name the value is still checked, and nothing is reported as missing because of a typo.
@@ -110,9 +114,7 @@ fn strike(
             findings
                 .error(node.value.clone(), format!("`{}` cannot be `{got}`", key_name(&full)))
                 .label(format!("expected {}", choices(allowed.iter().map(String::as_str))))
-                .maybe_help(
-                    closest(got, allowed.iter().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?")),
-                );
+                .maybe_help(did_you_mean(got, allowed.iter().map(String::as_str)));
         } else {
             findings
                 .error(node.value.clone(), mismatch(&full, node.found, message))
@@ -209,6 +211,9 @@ fn expected(message: &str) -> &str {
 
 fn mismatch(path: &str, found: &str, message: &str) -> String {
     let expected = expected(message);
+    if path.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+        return format!("each element of `{}` is {expected}, not {found}", key_name(path));
+    }
     if expected == found {
         // A value of the right type that is still refused: an integer too large for 64 bits.
         return format!("`{}` cannot hold this value", key_name(path));

@@ -19,18 +19,24 @@ pub fn baseline_schema() -> String {
 
 fn schema_of<T: JsonSchema>() -> String {
     // Draft 7 is what editors' TOML extensions know.
-    let settings = SchemaSettings::draft07().with_transform(WithoutNull);
+    let settings = SchemaSettings::draft07().with_transform(ForEditors);
     let schema = settings.into_generator().into_root_schema_for::<T>();
     format!("{:#}\n", schema.to_value())
 }
 
 /// TOML has no null: a key that may be left out is left out.
+///
+/// Descriptions become one line each.
 #[derive(Debug, Clone)]
-struct WithoutNull;
+struct ForEditors;
 
-impl Transform for WithoutNull {
+impl Transform for ForEditors {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                // Where a line of the source ends says nothing to an editor.
+                *text = text.replace('\n', " ");
+            }
             if let Some(Value::Array(types)) = object.get_mut("type") {
                 types.retain(|one| one != "null");
                 if let [one] = types.as_slice() {

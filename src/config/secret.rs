@@ -5,10 +5,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Whether a key is `external_id` or a misspelling of it: its value is a secret either way.
+/// Whether a key is `external_id`, a misspelling of it, or something else that nobody should see.
 fn is_secret_key(key: &str) -> bool {
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).flat_map(char::to_lowercase).collect();
+    let like = |word: &str| plain.contains(word);
     strsim::damerau_levenshtein(&plain, "externalid") <= 3
+        || (plain.starts_with("ext") && plain.ends_with("id"))
+        || like("secret")
+        || like("password")
+        || like("token")
 }
 
 /// The text with every external id's characters replaced, so that every other byte stays where it was.

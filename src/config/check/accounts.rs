@@ -7,7 +7,7 @@ use super::hops::HopText;
 use super::names::is_one_line;
 use super::regions::check_regions;
 use crate::config::RegionChoice;
-use crate::config::at::At;
+use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawRegions;
 use crate::config::suggest::{choices, did_you_mean};
@@ -24,7 +24,7 @@ pub(super) struct Seat<'a> {
     pub name: Option<&'a At<String>>,
     pub groups: Option<&'a Vec<At<String>>>,
     pub wave: Option<&'a At<i64>>,
-    pub regions: Option<&'a At<RawRegions>>,
+    pub regions: Option<&'a Section<RawRegions>>,
     pub take_over: Option<&'a Vec<At<String>>>,
     pub baseline: Option<&'a At<bool>>,
     pub hop: HopText<'a>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::names::{check_tag_value, is_one_line, tag_key_fault};
 use super::profiles::CheckedProfiles;
-use crate::config::at::At;
+use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawBaseline;
 use crate::config::{Account, Baseline};
@@ -41,8 +41,8 @@ pub(crate) fn check_baseline(
                 .help("add the table [log_bucket]; it can be empty");
         }
         let checked = check_cloudtrail(at, profiles.partition, profiles.home_region.as_ref(), findings);
-        if let (Some(checked), Some(profiles)) = (&checked, &profiles.profiles) {
-            check_trail_region(at, checked, profiles.baselined(), findings);
+        if let Some(checked) = &checked {
+            check_trail_region(at, checked, profiles.accounts.iter().filter(|account| account.baseline), findings);
         }
         checked
     });
@@ -131,7 +131,7 @@ fn check_tags(
 
 /// The Region that the mode depends on has to count in every account that gets the baseline.
 fn check_trail_region<'a>(
-    at: &At<RawCloudTrail>,
+    at: &Section<RawCloudTrail>,
     checked: &crate::services::cloudtrail::config::CloudTrail,
     accounts: impl Iterator<Item = &'a Account>,
     findings: &mut Findings,

@@ -3,6 +3,7 @@
 mod accounts;
 mod baseline;
 mod hops;
+mod jump;
 mod names;
 mod profiles;
 mod regions;

@@ -33,10 +33,10 @@ pub(super) fn role_name_fault(text: &str) -> Option<&'static str> {
 pub(super) fn check_session_text(at: &At<String>, key: &str, findings: &mut Findings) -> bool {
     let fault = if !(2..=64).contains(&at.chars().count()) {
         "between 2 and 64 characters are needed"
-    } else if !at.chars().all(is_iam_char) {
-        "letters, digits and _+=,.@- are allowed"
     } else if key == "source_identity" && at.starts_with("aws:") {
         "it must not start with `aws:`"
+    } else if !at.chars().all(is_iam_char) {
+        "letters, digits and _+=,.@- are allowed"
     } else {
         return true;
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::RegionChoice;
-use crate::config::at::At;
+use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawRegions;
 use crate::config::suggest::did_you_mean;
@@ -96,7 +96,7 @@ fn check_globs(
 
 /// Checks a `regions` table; without one every Region counts.
 pub(super) fn check_regions(
-    at: &At<RawRegions>,
+    at: &Section<RawRegions>,
     partition: Option<Partition>,
     findings: &mut Findings,
 ) -> Option<RegionChoice> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{At, Findings, check_region};
+use crate::config::{At, Findings, Section, check_region};
 use crate::model::{Partition, Region};
 
 /// How each account is recorded.
@@ -62,7 +62,7 @@ pub struct DataEvents {
 
 /// How each account is recorded.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "CloudTrail")]
 pub(crate) struct RawCloudTrail {
     /// The trails' name. Default: baseline.
@@ -84,12 +84,12 @@ pub(crate) struct RawCloudTrail {
     /// Whether KMS events, which are numerous, are left out. Default: false.
     pub exclude_kms_events: Option<At<bool>>,
     /// Data events, which are billed. Default: none.
-    pub data_events: Option<Vec<At<RawDataEvents>>>,
+    pub data_events: Option<Vec<Section<RawDataEvents>>>,
 }
 
 /// One kind of resource whose data events are recorded.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "DataEvents")]
 pub(crate) struct RawDataEvents {
     /// The resource type.
@@ -140,7 +140,7 @@ const MOST_DATA_RESOURCES: usize = 250;
 
 /// Checks the section; `None` also where the partition or the home Region is not known.
 pub(crate) fn check_cloudtrail(
-    raw: &At<RawCloudTrail>,
+    raw: &Section<RawCloudTrail>,
     partition: Option<Partition>,
     security_home: Option<&Region>,
     findings: &mut Findings,
@@ -265,11 +265,11 @@ fn trail_name_fault(name: &str, mode: Mode) -> Option<&'static str> {
 }
 
 fn check_data_events(
-    raw: &[At<RawDataEvents>],
+    raw: &[Section<RawDataEvents>],
     partition: Option<Partition>,
     findings: &mut Findings,
 ) -> Option<Vec<DataEvents>> {
-    let mut all: Vec<(DataEvents, &At<RawDataEvents>)> = Vec::new();
+    let mut all: Vec<(DataEvents, &Section<RawDataEvents>)> = Vec::new();
     let mut whole = true;
     let mut count = 0;
     for (index, at) in raw.iter().enumerate() {
@@ -303,11 +303,12 @@ fn check_data_events(
             for value in values.iter() {
                 whole &= check_data_value(value, **resource, partition, findings);
             }
+            let room = MOST_DATA_RESOURCES.saturating_sub(count);
             count += values.len();
-            if count > MOST_DATA_RESOURCES {
+            if let Some(first_too_many) = values.get(room) {
                 findings
-                    .error(values.span(), format!("{count} data resources are more than a trail holds"))
-                    .label(format!("{MOST_DATA_RESOURCES} at most, all together"))
+                    .error(first_too_many.span(), format!("{count} data resources are more than a trail holds"))
+                    .label(format!("{MOST_DATA_RESOURCES} at most, all together: one too many from here on"))
                     .help("a prefix covers many resources at once");
                 whole = false;
             }

@@ -24,7 +24,7 @@ impl Default for LogKey {
 
 /// The key that encrypts the logs. It lives in the security account's home Region.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "LogKey")]
 pub(crate) struct RawLogKey {
     /// Its alias. Default: baseline-logs.

@@ -23,7 +23,7 @@ pub struct LogBucket {
 /// The bucket that every account's logs go to. It lives in the security account's home Region, in the log archive
 /// account if there is one, else in the security account.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "LogBucket")]
 pub(crate) struct RawLogBucket {
     /// Its name, unique in the world. Default: one made from its account's id and the home Region.
@@ -158,6 +158,7 @@ mod tests {
             "logs--ol-s3",
             "logs.mrap",
             "logs--x-s3",
+            "logs-an",
             "ログ-ログ",
         ] {
             assert!(bucket_name_fault(bad).is_some(), "{bad}");
