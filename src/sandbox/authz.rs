@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::world::Identity;
-use crate::policy::{Caller, Decision, Policy, Request};
+use super::world::{Identity, World};
+use crate::model::Arn;
+use crate::policy::{Caller, Decision, Policy, PrincipalType, Request, Who as Names};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
@@ -55,4 +56,38 @@ pub(super) fn evaluate(
         Decision::Denied { .. } => Verdict::Denied,
         _ => Verdict::Silent,
     }
+}
+
+/// Checks that every account, role and user that a resource policy names exists, as S3 and KMS do when it is put.
+///
+/// # Errors
+/// The principal that does not exist.
+pub(super) fn check_principals(world: &World, policy: &Policy) -> Result<(), String> {
+    let named = policy.statements.iter().filter_map(|statement| statement.principal.as_ref());
+    for principals in named {
+        let Names::Named(lists) = principals.who() else { continue };
+        for name in lists.get(&PrincipalType::Aws).into_iter().flatten() {
+            if !exists(world, name) {
+                return Err(name.clone());
+            }
+        }
+        for name in lists.get(&PrincipalType::Service).into_iter().flatten() {
+            if !name.ends_with(".amazonaws.com") {
+                return Err(name.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn exists(world: &World, name: &str) -> bool {
+    if name == "*" {
+        return true;
+    }
+    if let Ok(account) = name.parse() {
+        return world.accounts.contains_key(&account);
+    }
+    let Ok(arn) = name.parse::<Arn>() else { return false };
+    let known = arn.account().is_some_and(|account| world.accounts.contains_key(&account));
+    known && arn.partition() == world.partition && (arn.role_name().is_none() || world.role(&arn).is_some())
 }

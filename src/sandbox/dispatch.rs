@@ -176,7 +176,7 @@ fn perform(
     // "No permissions are required to perform this operation" (STS API Reference, GetCallerIdentity).
     if (service.name, operation) != ("sts", "GetCallerIdentity") {
         let action = s3::action(service.name, operation);
-        if let Some(why) = world.faults.denied(caller.account, &action) {
+        if let Some(why) = world.faults.denied(caller.account, &action, &format!("{}:{operation}", service.name)) {
             let resource = (service.resource)(world, &call);
             return Err(call.denied(&action, &resource, &why));
         }

@@ -21,13 +21,14 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// The end of AWS's sentence, when the account's callers are denied the action.
-    pub fn denied(&self, account: AccountId, action: &str) -> Option<String> {
-        let denial = self
-            .denials
-            .iter()
-            .filter(|denial| denial.account == account)
-            .find(|denial| Glob::new(&denial.action).is_ok_and(|glob| glob.compile_matcher().is_match(action)))?;
+    /// The end of AWS's sentence, when the account's callers are denied the action, or the operation that needs it.
+    pub fn denied(&self, account: AccountId, action: &str, operation: &str) -> Option<String> {
+        let denial = self.denials.iter().filter(|denial| denial.account == account).find(|denial| {
+            Glob::new(&denial.action).is_ok_and(|glob| {
+                let matcher = glob.compile_matcher();
+                matcher.is_match(action) || matcher.is_match(operation)
+            })
+        })?;
         Some(if denial.scp {
             "with an explicit deny in a service control policy".to_owned()
         } else {

@@ -1,11 +1,15 @@
 //! The simulation over real HTTP, by a client that only puts a credential scope into its `Authorization` header.
 
+mod buckets;
 mod client;
 mod identity;
+mod keys;
 mod trails;
 
 use crate::config::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
 use crate::model::{AccountId, Arn, Partition};
+
+use serde_json::{Value, json};
 
 pub(super) use client::{Answered, Client};
 
@@ -86,4 +90,60 @@ pub(super) async fn chain(sandbox: &Sandbox) -> Chain {
     let project = security.assume(PROJECT, "Execution", &[("ExternalId", "project-id")]).await;
     let other = security.assume(OTHER, "team/Execution", &[("ExternalId", "project-id")]).await;
     Chain { start, jump, security, project, other }
+}
+
+/// The log bucket that CloudTrail asks for, in `ap-northeast-1`, with the least policy that lets both projects in.
+pub(super) async fn log_bucket(owner: &Client) -> Answered {
+    let owner = owner.at("ap-northeast-1");
+    let constraint = "<CreateBucketConfiguration><LocationConstraint>ap-northeast-1</LocationConstraint>\
+                      </CreateBucketConfiguration>";
+    assert_eq!(owner.send("s3", "PUT", "/logs-bucket", &[], constraint.as_bytes()).await.code(), "ok");
+    put_policy(&owner, &bucket_policy()).await
+}
+
+pub(super) async fn put_policy(owner: &Client, policy: &Value) -> Answered {
+    owner.send("s3", "PUT", "/logs-bucket?policy", &[], policy.to_string().as_bytes()).await
+}
+
+pub(super) fn bucket_policy() -> Value {
+    let service = json!({ "Service": "cloudtrail.amazonaws.com" });
+    json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "Check", "Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl",
+          "Resource": "arn:aws:s3:::logs-bucket",
+          "Condition": { "StringEquals": { "aws:SourceAccount": [PROJECT, OTHER] } } },
+        { "Sid": "Put", "Effect": "Allow", "Principal": service, "Action": "s3:PutObject",
+          "Resource": [
+              format!("arn:aws:s3:::logs-bucket/AWSLogs/{PROJECT}/*"), format!("arn:aws:s3:::logs-bucket/AWSLogs/{OTHER}/*"),
+          ],
+          "Condition": {
+              "StringEquals": { "aws:SourceAccount": [PROJECT, OTHER], "s3:x-amz-acl": "bucket-owner-full-control" },
+              "ArnLike": { "aws:SourceArn": format!("arn:aws:cloudtrail:*:{PROJECT}:trail/*") },
+          } },
+        { "Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+          "Resource": ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::logs-bucket/*"],
+          "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+    ] })
+}
+
+/// A key of the security account in the client's Region; gives its ARN.
+pub(super) async fn log_key(owner: &Client, policy: Option<Value>) -> String {
+    let input = policy.map_or_else(|| json!({}), |policy| json!({ "Policy": policy.to_string() }));
+    let made = owner.json("kms", "CreateKey", input).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    made.json()["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+}
+
+pub(super) fn key_policy() -> Value {
+    let service = json!({ "Service": "cloudtrail.amazonaws.com" });
+    let trails = format!("arn:aws:cloudtrail:*:{PROJECT}:trail/*");
+    json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "Root", "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{SECURITY}:root") },
+          "Action": "kms:*", "Resource": "*" },
+        { "Sid": "Encrypt", "Effect": "Allow", "Principal": service, "Action": "kms:GenerateDataKey*", "Resource": "*",
+          "Condition": {
+              "StringLike": { "kms:EncryptionContext:aws:cloudtrail:arn": trails },
+              "StringEquals": { "aws:SourceAccount": [PROJECT] },
+          } },
+        { "Sid": "Describe", "Effect": "Allow", "Principal": service, "Action": "kms:DescribeKey", "Resource": "*" },
+    ] })
 }

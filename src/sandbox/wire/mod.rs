@@ -136,8 +136,6 @@ pub(super) enum Gate {
     Denied,
     /// The simulation does not know the operation.
     NotSimulated,
-    /// The body could not be understood.
-    Unreadable,
 }
 
 const INVALID_TOKEN: &str = "The security token included in the request is invalid.";
@@ -181,9 +179,6 @@ impl Protocol {
             (Gate::NotSimulated, Query(_) | Ec2Query(_)) => (501, "InvalidAction", "not simulated"),
             (Gate::NotSimulated, Json) => (501, "UnknownOperationException", "not simulated"),
             (Gate::NotSimulated, RestXml) => (501, "NotImplemented", "not simulated"),
-            (Gate::Unreadable, Query(_) | Ec2Query(_)) => (400, "MalformedQueryString", "the request is malformed"),
-            (Gate::Unreadable, Json) => (400, "SerializationException", "the request is malformed"),
-            (Gate::Unreadable, RestXml) => (400, "InvalidRequest", "the request is malformed"),
         };
         Refusal::new(status, code, if message.is_empty() { own } else { message })
     }
