@@ -42,6 +42,25 @@ pub(super) enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The profiles name no security account, which checking them rules out.
+    #[error("profiles.toml has no security account, or no baseline was read")]
+    NoSecurityAccount,
+    /// The runtime could not be started.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// The answer to a question could not be read.
+    #[error("cannot read the answer")]
+    Stdin(#[source] io::Error),
+    /// AWS cannot be reached at all.
+    #[cfg(feature = "aws")]
+    #[error("cannot get ready to call AWS")]
+    Start(#[from] crate::aws::StartError),
+    /// The simulation could not be started.
+    #[error("cannot start the simulated estate")]
+    Sandbox(#[source] io::Error),
     /// Whoever read stdout has stopped reading.
     #[error("stdout was closed")]
     StdoutClosed,
@@ -60,7 +79,8 @@ impl CliError {
             CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
-            CliError::Exists { .. } | CliError::Unwritable { .. } | CliError::Stdout(_) => Exit::Error,
+            CliError::Usage(_) => Exit::Usage,
+            _ => Exit::Error,
         }
     }
 

@@ -11,7 +11,6 @@ use crate::config::{Document, Loaded, Source, load};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     /// Only who and where.
-    #[expect(dead_code, reason = "for the subcommands that show the estate")]
     Profiles,
     /// What, too.
     Both,

@@ -1,9 +1,22 @@
 //! The command line: arguments in, text and an exit code out. clap, colour and exit codes never leave this folder.
 
+#[cfg(feature = "aws")]
+mod accounts;
+#[cfg(feature = "aws")]
+mod apply;
 mod error;
 mod exit;
 mod files;
 mod init;
+#[cfg(feature = "aws")]
+mod mfa;
+#[cfg(feature = "aws")]
+mod plan;
+#[cfg(feature = "aws")]
+mod progress;
+#[cfg(feature = "aws")]
+mod run;
+mod runtime;
 mod schema;
 mod screen;
 mod validate;
@@ -54,6 +67,12 @@ struct CommonArgs {
 enum Command {
     Init(init::InitArgs),
     Validate(validate::ValidateArgs),
+    #[cfg(feature = "aws")]
+    Plan(plan::PlanArgs),
+    #[cfg(feature = "aws")]
+    Apply(apply::ApplyArgs),
+    #[cfg(feature = "aws")]
+    Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -62,6 +81,12 @@ impl Command {
         match self {
             Command::Init(args) => init::run(&args, common, screen),
             Command::Validate(args) => validate::run(&args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Plan(args) => plan::run(&args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Apply(args) => apply::run(&args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),
         }
     }

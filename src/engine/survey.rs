@@ -65,7 +65,7 @@ impl<'a> Survey<'a> {
                 let regions = match self.enter(account).await {
                     Ok((_, enabled)) => {
                         let chosen: Vec<Region> =
-                            enabled.iter().filter(|r| account.regions.allows(r)).cloned().collect();
+                            enabled.iter().filter(|r| account.regions.holds(r)).cloned().collect();
                         let others = enabled.len() - chosen.len();
                         Ok((chosen, others))
                     }
@@ -234,7 +234,7 @@ impl<'a> Survey<'a> {
         options: &SurveyOptions,
     ) -> Result<AccountReading, OpError> {
         let (session, enabled) = self.enter(account).await?;
-        let regions: Vec<Region> = enabled.into_iter().filter(|r| account.regions.allows(r)).collect();
+        let regions: Vec<Region> = enabled.into_iter().filter(|r| account.regions.holds(r)).collect();
         self.events.tell(Event::RegionsListed { account: account.id, regions: regions.len() });
         let place = Place { account, regions: &regions };
         let selected = account.baseline && options.selection.takes_account(account);
