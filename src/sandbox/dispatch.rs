@@ -103,7 +103,7 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     let scope = scope(http);
     let found = scope.as_ref().and_then(|scope| SERVICES.iter().find(|service| service.name == scope.service));
     let Some(service) = found else {
-        let protocol = guess(http);
+        let protocol = guess(http, scope.is_some());
         let refusal = match scope {
             None => protocol.refuse(Gate::NoKey, ""),
             Some(scope) => protocol.refuse(
@@ -134,13 +134,14 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     }
 }
 
-/// The protocol of a request to a service that is not in the table, told by its looks.
-fn guess(http: &Http) -> Protocol {
+/// The protocol to refuse a request in whose service is not in the table, told by its looks.
+fn guess(http: &Http, signed: bool) -> Protocol {
     let form = http.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if http.header("x-amz-target").is_some() {
-        Protocol::Json
-    } else if form {
+    if form {
         Protocol::Query("")
+    } else if signed || http.header("x-amz-target").is_some() {
+        // REST with JSON is refused in the same words as JSON.
+        Protocol::Json
     } else {
         Protocol::RestXml
     }
@@ -149,7 +150,7 @@ fn guess(http: &Http) -> Protocol {
 fn identify(world: &World, service: &Service, scope: &Scope<'_>, http: &Http) -> Result<Identity, Refusal> {
     let unknown = || service.protocol.refuse(Gate::UnknownKey, "");
     let credential = world.credentials.get(scope.key).ok_or_else(unknown)?;
-    if credential.token.as_deref() != http.header("x-amz-security-token") {
+    if credential.token.as_deref() != http.header("x-amz-security-token").filter(|token| !token.is_empty()) {
         return Err(unknown());
     }
     if credential.expires.is_some_and(|expires| expires <= now()) {

@@ -85,7 +85,7 @@ pub(super) struct Object {
 
 impl Bucket {
     /// A bucket as it is since April 2023: public access blocked, ACLs off (Amazon S3 User Guide).
-    fn new(owner: AccountId, region: Region, created: f64) -> Bucket {
+    pub fn new(owner: AccountId, region: Region, created: f64) -> Bucket {
         Bucket {
             owner,
             region,
