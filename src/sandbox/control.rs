@@ -256,7 +256,14 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
     Ok(())
 }
 
-/// Everything there is, without secrets.
+fn aliases<'a>(world: &'a World, key: &kms::Key) -> Vec<&'a str> {
+    let of_key = |((account, region, _), alias): &(&(AccountId, Region, String), &kms::Alias)| {
+        key.arn.account() == Some(*account) && key.arn.region() == Some(region) && alias.target == key.id
+    };
+    world.kms.aliases.iter().filter(of_key).map(|((_, _, name), _)| name.as_str()).collect()
+}
+
+/// Everything there is, without secrets: external ids stand in trust policies, so these are left out.
 fn state(world: &World) -> Value {
     let accounts: Vec<Value> = world
         .accounts
@@ -286,7 +293,7 @@ fn state(world: &World) -> Value {
         .map(|key| {
             json!({
                 "arn": key.arn, "policy": document(&key.policy), "enabled": key.is_enabled(),
-                "rotation": key.rotation.is_some(), "tags": key.tags,
+                "rotation": key.rotation.is_some(), "tags": key.tags, "aliases": aliases(world, key),
             })
         })
         .collect();

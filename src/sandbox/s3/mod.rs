@@ -24,7 +24,11 @@ pub(super) const SERVICE: Service = Service {
     route: Some(route::operation),
     resource: |world, call| {
         let path = route::Path::of(call.http);
-        format!("arn:{}:s3:::{}", world.partition, path.resource())
+        if path.bucket.is_empty() {
+            String::new()
+        } else {
+            format!("\"arn:{}:s3:::{}\"", world.partition, path.resource())
+        }
     },
     handle,
 };
