@@ -72,7 +72,7 @@ pub(super) fn check_principals(world: &World, policy: &Policy) -> Result<(), Str
             }
         }
         for name in lists.get(&PrincipalType::Service).into_iter().flatten() {
-            if !name.ends_with(".amazonaws.com") {
+            if ![".amazonaws.com", ".amazonaws.com.cn"].iter().any(|suffix| name.ends_with(suffix)) {
                 return Err(name.clone());
             }
         }

@@ -34,6 +34,14 @@ pub enum Tamper {
     PutBucketPolicy { bucket: String, policy: Option<Value> },
     /// Replaces a key's policy. The key: its ARN or its alias's ARN.
     PutKeyPolicy { key: String, policy: Value },
+    /// Makes an empty bucket that belongs to the account.
+    CreateBucket { bucket: String, account: AccountId, region: Region },
+    /// Suspends a bucket's versioning.
+    SuspendVersioning { bucket: String },
+    /// Removes a bucket's block on public access.
+    OpenPublicAccess { bucket: String },
+    /// Disables a key. The key: its ARN or its alias's ARN.
+    DisableKey { key: String },
     /// Removes the tag from a trail, a key or a bucket (by ARN); without a key, every tag.
     Untag { arn: String, key: Option<String> },
     /// Replaces a role's trust policy. The role: its name.
@@ -147,6 +155,23 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             key_of(world, &key)?.policy = policy.to_string();
             Ok(())
         }
+        Tamper::CreateBucket { bucket, account, region } => {
+            account_of(world, account)?;
+            world.s3.buckets.entry(bucket).or_insert_with(|| super::s3::Bucket::new(account, region, now()));
+            Ok(())
+        }
+        Tamper::SuspendVersioning { bucket } => {
+            bucket_of(world, &bucket)?.versioning = Some("Suspended".to_owned());
+            Ok(())
+        }
+        Tamper::OpenPublicAccess { bucket } => {
+            bucket_of(world, &bucket)?.public_access = None;
+            Ok(())
+        }
+        Tamper::DisableKey { key } => {
+            key_of(world, &key)?.state = kms::KeyState::Disabled;
+            Ok(())
+        }
         Tamper::Untag { arn, key } => untag(world, &arn, key.as_deref()),
         Tamper::SetTrust { account, role, policy } => {
             role_of(world, account, &role)?.trust = policy.to_string();
@@ -231,7 +256,14 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
     Ok(())
 }
 
-/// Everything there is, without secrets.
+fn aliases<'a>(world: &'a World, key: &kms::Key) -> Vec<&'a str> {
+    let of_key = |((account, region, _), alias): &(&(AccountId, Region, String), &kms::Alias)| {
+        key.arn.account() == Some(*account) && key.arn.region() == Some(region) && alias.target == key.id
+    };
+    world.kms.aliases.iter().filter(of_key).map(|((_, _, name), _)| name.as_str()).collect()
+}
+
+/// Everything there is, without secrets: external ids stand in trust policies, so these are left out.
 fn state(world: &World) -> Value {
     let accounts: Vec<Value> = world
         .accounts
@@ -261,7 +293,7 @@ fn state(world: &World) -> Value {
         .map(|key| {
             json!({
                 "arn": key.arn, "policy": document(&key.policy), "enabled": key.is_enabled(),
-                "rotation": key.rotation.is_some(), "tags": key.tags,
+                "rotation": key.rotation.is_some(), "tags": key.tags, "aliases": aliases(world, key),
             })
         })
         .collect();
@@ -273,6 +305,10 @@ fn state(world: &World) -> Value {
             json!({
                 "name": name, "owner": bucket.owner, "region": bucket.region,
                 "policy": bucket.policy.as_deref().map(document), "tags": bucket.tags,
+                "versioning": bucket.versioning, "public_access_block": bucket.public_access,
+                "ownership": bucket.ownership, "objects": bucket.objects.len(),
+                "encryption": { "algorithm": bucket.encryption.algorithm, "key": bucket.encryption.key,
+                    "bucket_key": bucket.encryption.bucket_key },
             })
         })
         .collect();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
-use super::world::{Identity, World, now};
+use super::world::{Credential, Identity, World, now};
 use super::{cloudtrail, control, ec2, kms, s3, sts};
 use crate::model::{AccountId, Region};
 
@@ -103,7 +103,7 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     let scope = scope(http);
     let found = scope.as_ref().and_then(|scope| SERVICES.iter().find(|service| service.name == scope.service));
     let Some(service) = found else {
-        let protocol = guess(http);
+        let protocol = guess(http, scope.is_some());
         let refusal = match scope {
             None => protocol.refuse(Gate::NoKey, ""),
             Some(scope) => protocol.refuse(
@@ -119,11 +119,14 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     let mut account = None;
     let result = service.protocol.read(http).and_then(|(named, input)| {
         operation = service.route.map_or(named, |route| route(http));
-        let caller = scope
-            .as_ref()
-            .ok_or_else(|| service.protocol.refuse(Gate::NoKey, ""))
-            .and_then(|scope| identify(world, service, scope, http))?;
-        account = Some(caller.account);
+        let scope = scope.as_ref().ok_or_else(|| service.protocol.refuse(Gate::NoKey, ""))?;
+        let credential = identify(world, service, scope, http)?;
+        // An ended session still tells whose it was.
+        account = Some(credential.identity.account);
+        if credential.expires.is_some_and(|expires| expires <= now()) {
+            return Err(service.protocol.refuse(Gate::Expired, ""));
+        }
+        let caller = credential.identity.clone();
         perform(world, service, &operation, &caller, region, &input, http)
     });
     let outcome = result.as_ref().map_or_else(|refusal| refusal.code.clone(), |_| "ok".to_owned());
@@ -134,28 +137,29 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     }
 }
 
-/// The protocol of a request to a service that is not in the table, told by its looks.
-fn guess(http: &Http) -> Protocol {
+/// The protocol to refuse a request in whose service is not in the table, told by its looks.
+fn guess(http: &Http, signed: bool) -> Protocol {
     let form = http.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if http.header("x-amz-target").is_some() {
-        Protocol::Json
-    } else if form {
+    if form {
         Protocol::Query("")
+    } else if signed || http.header("x-amz-target").is_some() {
+        // REST with JSON is refused in the same words as JSON.
+        Protocol::Json
     } else {
         Protocol::RestXml
     }
 }
 
-fn identify(world: &World, service: &Service, scope: &Scope<'_>, http: &Http) -> Result<Identity, Refusal> {
-    let unknown = || service.protocol.refuse(Gate::UnknownKey, "");
-    let credential = world.credentials.get(scope.key).ok_or_else(unknown)?;
-    if credential.token.as_deref() != http.header("x-amz-security-token") {
-        return Err(unknown());
-    }
-    if credential.expires.is_some_and(|expires| expires <= now()) {
-        return Err(service.protocol.refuse(Gate::Expired, ""));
-    }
-    Ok(credential.identity.clone())
+/// The key that was given out, if the request shows its session token too.
+fn identify<'a>(
+    world: &'a World,
+    service: &Service,
+    scope: &Scope<'_>,
+    http: &Http,
+) -> Result<&'a Credential, Refusal> {
+    let token = http.header("x-amz-security-token").filter(|token| !token.is_empty());
+    let credential = world.credentials.get(scope.key).filter(|credential| credential.token.as_deref() == token);
+    credential.ok_or_else(|| service.protocol.refuse(Gate::UnknownKey, ""))
 }
 
 fn perform(

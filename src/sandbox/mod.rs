@@ -36,19 +36,19 @@ use crate::config::Profiles;
 use crate::model::{AccountId, Region};
 use world::World;
 
-/// What the simulation does not model, for `--help` and the reader of its answers.
+/// What the simulation does not model, for `--help` and the reader of its answers; a line each.
 pub const LIMITS: &str = "\
 This is a simulation, not AWS. It does not model:
-- signatures: an access key and its session token tell who calls; whether the request was signed with the secret is
-  not checked, nor is the request's date;
-- IAM: roles may do everything in their account, save what the control endpoint denies; there are no users, groups,
-  permission boundaries or session policies, and no API to change roles;
+- signatures: an access key and its session token tell who calls; neither the signature nor its date is checked;
+- IAM: roles may do everything in their account, save what the control endpoint denies; there are no groups, \
+permission boundaries or session policies, and no API to change roles;
 - TLS: it listens on plain HTTP, and policies see aws:SecureTransport as true;
-- time: changes are visible at once, nothing is delivered to buckets, keys do not rotate, nothing is throttled;
+- time: changes are visible at once, no log is delivered, keys do not rotate, nothing is throttled;
 - MFA: the only valid code is 123456, as often as one likes;
-- organizations, SNS topics and CloudWatch Logs groups of trails, insights, channels, Lake;
-- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads, ACLs, virtual-host addressing;
-- cryptography in KMS, grants, multi-Region and imported keys.
+- organizations; SNS topics and CloudWatch Logs groups of trails; insights, event data stores, LookupEvents;
+- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, an ETag is no MD5, and \
+addresses are path-style only;
+- cryptography in KMS, grants, AWS managed, multi-Region and imported keys.
 An operation that it does not know is refused with an error that says so.
 ";
 

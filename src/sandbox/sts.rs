@@ -32,6 +32,11 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
 
 fn assume_role(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
     let request = Request::read(call)?;
+    if call.text("Policy").is_some() || call.text("PolicyArns.member.1.arn").is_some() {
+        let mut refusal = call.not_simulated();
+        refusal.message.push_str(" with a session policy");
+        return Err(refusal);
+    }
     // A role that does not exist is not told apart from one that does not trust the caller.
     let denied = |action: &str| call.denied(action, request.role_arn, "");
     let arn: Arn = request.role_arn.parse().map_err(|_| denied("sts:AssumeRole"))?;

@@ -24,7 +24,11 @@ pub(super) const SERVICE: Service = Service {
     route: Some(route::operation),
     resource: |world, call| {
         let path = route::Path::of(call.http);
-        format!("arn:{}:s3:::{}", world.partition, path.resource())
+        if path.bucket.is_empty() {
+            String::new()
+        } else {
+            format!("\"arn:{}:s3:::{}\"", world.partition, path.resource())
+        }
     },
     handle,
 };
@@ -85,7 +89,7 @@ pub(super) struct Object {
 
 impl Bucket {
     /// A bucket as it is since April 2023: public access blocked, ACLs off (Amazon S3 User Guide).
-    fn new(owner: AccountId, region: Region, created: f64) -> Bucket {
+    pub fn new(owner: AccountId, region: Region, created: f64) -> Bucket {
         Bucket {
             owner,
             region,

@@ -173,6 +173,11 @@ async fn bucket_policies_are_checked_when_put_and_obeyed_when_called() {
     assert_eq!(chain.start.tamper(widen).await.status, 200);
     let status = tokyo.send("s3", "GET", "/logs-bucket?policyStatus", &[], &[]).await;
     assert_eq!(find(&status.xml(), "IsPublic").unwrap(), "true");
+    // RestrictPublicBuckets keeps others out of a public bucket, until it is gone.
+    let read = async || project.send("s3", "GET", "/logs-bucket/any", &[], &[]).await.code();
+    assert_eq!(read().await, "AccessDenied");
+    chain.start.tamper(json!({ "do": "open-public-access", "bucket": "logs-bucket" })).await;
+    assert_eq!(read().await, "NoSuchKey");
 }
 
 #[tokio::test]

@@ -171,6 +171,14 @@ async fn a_denied_operation_says_why() {
          identity-based policy allows the cloudtrail:DescribeTrails action"
     );
     assert_eq!(chain.other.trail("DescribeTrails", json!({})).await.code(), "ok");
+    // S3's operations and IAM actions differ in name: either will do.
+    for name in ["s3:GetEncryptionConfiguration", "s3:GetBucketEncryption"] {
+        chain.start.tamper(json!({ "do": "deny", "account": OTHER, "operation": name })).await;
+        let denied = chain.other.send("s3", "GET", "/any-bucket?encryption", &[], &[]).await;
+        assert!(denied.body.contains("s3:GetEncryptionConfiguration on resource: &quot;arn:aws:s3:::any-bucket&quot;"));
+        chain.start.tamper(json!({ "do": "permit", "account": OTHER, "operation": name })).await;
+        assert_eq!(chain.other.send("s3", "GET", "/any-bucket?encryption", &[], &[]).await.code(), "NoSuchBucket");
+    }
     chain.start.tamper(json!({ "do": "permit", "account": PROJECT })).await;
     assert_eq!(chain.project.query("ec2", "DescribeRegions", &[]).await.code(), "ok");
 }

@@ -4,6 +4,7 @@ mod buckets;
 mod client;
 mod identity;
 mod keys;
+mod server;
 mod trails;
 
 use crate::config::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};

@@ -5,6 +5,9 @@ use quick_xml::events::Event;
 
 use super::{Refusal, Reply};
 
+/// Deeper than anything AWS takes, and shallow enough for the stack.
+const DEPTH: usize = 32;
+
 /// An element with its attributes, its text and the elements below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::sandbox) struct Node {
@@ -97,6 +100,7 @@ impl Node {
         loop {
             let event = reader.read_event().map_err(|error| error.to_string())?;
             match event {
+                Event::Start(_) if open.len() > DEPTH => return Err("it is nested too deeply".to_owned()),
                 Event::Start(start) => open.push(Node::new(start.local_name().as_ref())),
                 Event::Empty(start) => close(&mut open, Node::new(start.local_name().as_ref()))?,
                 Event::End(_) => {
@@ -160,6 +164,7 @@ mod tests {
             Node::new("A").with(Node::text("B", "x < y & \"z\"")).with(Node::new("C").with(Node::text("D", "1")));
         assert_eq!(Node::parse(node.document().as_bytes()).unwrap(), node);
         assert_eq!(Node::parse(b"<s:A xmlns:s='u'><s:B/></s:A>").unwrap().children[0].name, "B");
+        assert!(Node::parse("<A>".repeat(1 << 16).as_bytes()).is_err());
         for bad in ["", "<A>", "<A></B>", "<A/><B/>", "text"] {
             assert!(Node::parse(bad.as_bytes()).is_err(), "{bad}");
         }

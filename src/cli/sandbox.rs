@@ -1,0 +1,112 @@
+//! `baseline sandbox`: serves the simulated estate until it is stopped.
+
+use std::io::Write;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Profiles;
+use crate::model::{AccountId, Region};
+use crate::sandbox::{LIMITS, Options, Sandbox};
+
+const ABOUT: &str = "\
+Serves a simulated AWS on loopback, with the accounts and roles of the profiles file.
+
+It speaks the real wire protocols of STS, EC2 (DescribeRegions only), CloudTrail, KMS and S3, so that this tool, the \
+AWS CLI and any SDK can be tried against it. It prints `export NAME=value` lines on standard output, nothing else, \
+and serves until it is interrupted:
+
+    baseline sandbox > sandbox.env &
+    . ./sandbox.env
+
+POST /_sandbox/tamper changes the estate behind its owner's back; GET /_sandbox/state and GET /_sandbox/calls show \
+what there is and what was called.";
+
+/// Serves a simulated AWS on loopback, with the accounts and roles of the profiles file.
+#[derive(Debug, Args)]
+#[command(long_about = ABOUT, after_long_help = LIMITS)]
+pub(super) struct SandboxArgs {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port: u16,
+
+    /// Ends every session after this many seconds, however long was asked for.
+    #[arg(long, value_name = "N")]
+    session_seconds: Option<u32>,
+
+    /// Enables an opt-in Region for an account; repeatable.
+    #[arg(long, value_name = "ACCOUNT=REGION", value_parser = opt_in)]
+    opt_in: Vec<(AccountId, Region)>,
+}
+
+fn opt_in(text: &str) -> Result<(AccountId, Region), String> {
+    let (account, region) = text.split_once('=').ok_or("ACCOUNT=REGION is expected")?;
+    let account = account.parse().map_err(|error: crate::model::AccountIdError| error.to_string())?;
+    let region: Region = region.parse().map_err(|error: crate::model::RegionError| error.to_string())?;
+    if region.is_global() {
+        return Err("`global` is not a Region that can be enabled".to_owned());
+    }
+    Ok((account, region))
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// The port is taken, or standard output is closed.
+pub(super) async fn run(args: SandboxArgs, profiles: &Profiles) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let options = Options { port: args.port, session_seconds: args.session_seconds, opt_in: args.opt_in };
+    let sandbox = Sandbox::start(profiles, options).await?;
+    announce(&sandbox, profiles)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    sandbox.stop().await;
+    Ok(())
+}
+
+fn announce(sandbox: &Sandbox, profiles: &Profiles) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (name, value) in sandbox.environment() {
+        writeln!(out, "export {name}={}", quoted(&value))?;
+    }
+    out.flush()?;
+    writeln!(
+        std::io::stderr(),
+        "baseline sandbox: a simulation of AWS, not AWS, at {} with {} accounts; interrupt to stop it",
+        sandbox.endpoint(),
+        profiles.accounts.len()
+    )
+}
+
+/// A text as a POSIX shell reads it back.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_the_shell() {
+        assert_eq!(quoted("http://127.0.0.1:1"), "http://127.0.0.1:1");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("/tmp/it's"), r"'/tmp/it'\''s'");
+    }
+
+    #[test]
+    fn an_opt_in_names_an_account_and_a_region() {
+        assert!(opt_in("333333333333=ap-east-1").is_ok());
+        for bad in ["333333333333", "3=ap-east-1", "333333333333=east", "333333333333=global"] {
+            assert!(opt_in(bad).is_err(), "{bad}");
+        }
+    }
+}
