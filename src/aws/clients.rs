@@ -301,9 +301,11 @@ impl Intercept for Guard {
         "Guard"
     }
 
-    fn read_before_execution(
+    // Not earlier: what the SDK says of the operation is in the bag only from here on. Nothing is sent yet.
+    fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);

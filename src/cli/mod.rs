@@ -17,6 +17,7 @@ mod progress;
 #[cfg(feature = "aws")]
 mod run;
 mod runtime;
+mod sandbox;
 mod schema;
 mod screen;
 mod validate;
@@ -74,6 +75,7 @@ enum Command {
     #[cfg(feature = "aws")]
     Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
+    Sandbox(sandbox::SandboxArgs),
 }
 
 impl Command {
@@ -88,6 +90,7 @@ impl Command {
             #[cfg(feature = "aws")]
             Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),
+            Command::Sandbox(args) => sandbox::run(args, common, screen),
         }
     }
 }

@@ -5,6 +5,12 @@ use std::io::Write;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::CommonArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::files::{Needs, load_files};
+use super::runtime::block_on;
+use super::screen::Screen;
 use crate::config::Profiles;
 use crate::model::{AccountId, Region};
 use crate::sandbox::{LIMITS, Options, Sandbox};
@@ -49,11 +55,14 @@ fn opt_in(text: &str) -> Result<(AccountId, Region), String> {
     Ok((account, region))
 }
 
+pub(super) fn run(args: SandboxArgs, common: &CommonArgs, screen: &Screen) -> Result<Exit, CliError> {
+    let loaded = load_files(Needs::Profiles, common, screen)?;
+    block_on(async { serve(args, &loaded.profiles).await.map_err(CliError::Sandbox) })?;
+    Ok(Exit::Success)
+}
+
 /// Serves until SIGINT or SIGTERM.
-///
-/// # Errors
-/// The port is taken, or standard output is closed.
-pub(super) async fn run(args: SandboxArgs, profiles: &Profiles) -> std::io::Result<()> {
+async fn serve(args: SandboxArgs, profiles: &Profiles) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let options = Options { port: args.port, session_seconds: args.session_seconds, opt_in: args.opt_in };
