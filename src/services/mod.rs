@@ -16,6 +16,8 @@ mod table;
 #[cfg(feature = "aws")]
 pub mod adapter;
 pub mod cloudtrail;
+#[cfg(test)]
+pub(crate) mod estate;
 pub mod kms;
 pub mod s3;
 mod shared_policy;
