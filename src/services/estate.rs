@@ -1,7 +1,10 @@
 //! Declarations to test with: two texts in, everything that a service is asked with out.
 
+use std::collections::BTreeMap;
+
 use crate::config::{Account, Baseline, Profiles, Source, load};
 use crate::model::{AccountId, Region};
+use crate::policy::{Caller, Decision, Policy, Request, evaluate};
 use crate::services::{Declared, Desired, Place, Service, Shared};
 
 /// The least profiles with a jump, a security and two project accounts.
@@ -83,4 +86,31 @@ pub(crate) fn region(text: &str) -> Region {
 /// A resource as a document to look at.
 pub(crate) fn pretty(spec: &crate::services::Spec) -> String {
     serde_json::to_string_pretty(&spec.document()).unwrap()
+}
+
+/// What a policy answers to CloudTrail's request on behalf of an account, over TLS.
+pub(crate) fn trail_asks(
+    policy: &Policy,
+    account: &str,
+    action: &str,
+    resource: &str,
+    context: &[(&str, &str)],
+) -> Decision {
+    let trail = format!("arn:aws:cloudtrail:us-east-1:{account}:trail/baseline");
+    let given = [("aws:SourceAccount", account), ("aws:SourceArn", &trail), ("aws:SecureTransport", "true")];
+    // What is given by name goes before what is given to everyone.
+    let context: BTreeMap<String, Vec<String>> =
+        given.iter().chain(context).map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();
+    let principal = Caller::Service("cloudtrail.amazonaws.com");
+    evaluate(policy, &Request { principal, action, resource, context: &context })
+}
+
+/// The largest number for which this holds, between `low`, for which it does, and `high`, for which it does not.
+pub(crate) fn last_of(mut low: usize, mut high: usize, holds: impl Fn(usize) -> bool) -> usize {
+    assert!(holds(low) && !holds(high), "{low} {high}");
+    while high - low > 1 {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle } else { high = middle }
+    }
+    low
 }

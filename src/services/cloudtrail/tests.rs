@@ -102,10 +102,8 @@ fn one_trail_for_all_regions_bears_a_name_of_its_own() {
 
 #[test]
 fn the_logs_go_to_the_log_archive_account_and_are_encrypted_by_the_security_account() {
-    let profiles = PROFILES.replace(
-        "defaults =",
-        "log_archive = { account = '555555555555', role = 'Archive' }\ndefaults =",
-    );
+    let profiles =
+        PROFILES.replace("defaults =", "log_archive = { account = '555555555555', role = 'Archive' }\ndefaults =");
     let estate = Estate::new(&profiles, &BASELINE.replace("[log_bucket]", "[log_bucket]\nprefix = 'org/audit'"));
     let desired = trails(&estate, &["us-east-1"]);
     assert_snapshot!(overview(&desired), @"333333333333/us-east-1/cloudtrail.trail/baseline with global events after 222222222222/eu-west-1/kms.key/baseline-logs and 555555555555/eu-west-1/s3.bucket/baseline-logs-555555555555-eu-west-1");

@@ -71,8 +71,9 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let partition = cell.declared.profiles.partition;
     let spec = place.project(cell, region, partition).await?;
     let arn = Arn::new(partition, "s3", None, None, &address.name);
+    let notes = spec.policy.open_notes(cell.target, "bucket policy");
     let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
-    Ok(Reading { found: vec![found], notes: Vec::new() })
+    Ok(Reading { found: vec![found], notes })
 }
 
 impl Place<'_> {
@@ -104,10 +105,7 @@ impl Place<'_> {
 
     async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
         let call = |operation| self.session.call(self.region, "s3", operation);
-        let policy = found(
-            call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await,
-            &["NoSuchBucketPolicy"],
-        )?;
+        let policy = found(call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
         let document = match policy.and_then(|answer| answer.policy) {
             Some(text) => Policy::parse(&text).map_err(|e| {
                 cell.malformed("s3", "GetBucketPolicy", &format!("the bucket policy cannot be read: {e}"))
