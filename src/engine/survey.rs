@@ -188,6 +188,7 @@ impl<'a> Survey<'a> {
                 let services: Vec<Service> = own_services().collect();
                 let desired: Vec<Desired> = services.iter().flat_map(|s| s.desire(declared, &place)).collect();
                 let (mut plan, _) = plan_part(account, &desired, &read.readings, &services, facts, options);
+                plan.regions.insert(account.id, read.regions.clone());
                 plan.scope = Scope { accounts: 1, targets: read.regions.len() };
                 plan
             }
