@@ -1,6 +1,7 @@
 //! The one integration binary: each file below `tests/` is a module of it.
 
 mod command_line;
+mod house;
 mod invalid;
 mod shipped;
 mod support;

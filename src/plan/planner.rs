@@ -181,7 +181,10 @@ impl Planner<'_> {
     /// was seen to be as it should.
     fn orphans(&mut self) {
         let declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
-        let settled = self.plan.changes.is_empty() && self.plan.blocked.is_empty() && self.plan.unreadable.is_empty();
+        // In sync and not merely unchanged: what the selection leaves out may not exist at all.
+        let settled = self.plan.in_sync == self.view.desired.len()
+            && self.plan.blocked.is_empty()
+            && self.plan.unreadable.is_empty();
         let found = self.view.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
         let orphans: Vec<&Found> = found
             .filter(|found| found.ownership == Ownership::Ours && !declared.contains(&found.address))
@@ -218,11 +221,11 @@ pub fn shared_of<'a>(found: impl IntoIterator<Item = &'a Found>, profiles: &Prof
         let Some(policy) = found.spec.shared_policy() else { continue };
         shared.foreign_bytes.insert(found.address.clone(), policy.foreign_bytes());
         if !terms.allow_remove_accounts {
-            let owners = [profiles.security, profiles.bucket_owner];
-            shared
-                .retained
-                .extend(policy.admitted().into_iter().filter(|id| !declared.contains(id) && !owners.contains(id)));
+            shared.retained.extend(policy.admitted().into_iter().filter(|id| !declared.contains(id)));
         }
     }
     shared
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,8 @@ pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static st
 }
 
 fn chosen(declared: &Declared<'_>) -> Option<(usize, Policy)> {
-    let taken = spec::address(declared).and_then(|a| declared.shared.foreign_bytes.get(&a).copied()).unwrap_or(0);
+    let exclusive = declared.baseline.log_key.as_ref().is_some_and(|key| key.exclusive);
+    let taken = spec::address(declared).map_or(0, |address| declared.shared.taken(&address, exclusive));
     first_that_fits(candidates(declared).map(Policy::new), KEY_POLICY_MAX_BYTES.saturating_sub(taken))
 }
 

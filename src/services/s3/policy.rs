@@ -29,7 +29,8 @@ pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static st
 }
 
 fn chosen(declared: &Declared<'_>, writer: &Writer<'_>) -> Option<(usize, Policy)> {
-    let taken = spec::address(declared).and_then(|a| declared.shared.foreign_bytes.get(&a).copied()).unwrap_or(0);
+    let exclusive = declared.baseline.log_bucket.as_ref().is_some_and(|bucket| bucket.exclusive);
+    let taken = spec::address(declared).map_or(0, |address| declared.shared.taken(&address, exclusive));
     let forms = [writer.per_account(), writer.paths(), writer.accounts(), writer.merged()];
     first_that_fits(forms.map(Policy::new), BUCKET_POLICY_MAX_BYTES.saturating_sub(taken))
 }
