@@ -353,9 +353,7 @@ impl ProvideCredentials for Shared {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async {
-            self.0.credentials().await.map_err(CredentialsError::provider_error)
-        })
+        future::ProvideCredentials::new(async { self.0.credentials().await.map_err(CredentialsError::provider_error) })
     }
 }
 

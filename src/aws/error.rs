@@ -154,7 +154,8 @@ fn hint(error: &OpError) -> Option<String> {
             account = error.account
         ),
         Fault::Credentials => {
-            "check the starting credentials (`aws sts get-caller-identity`), and sign in again if they expired".to_owned()
+            "check the starting credentials (`aws sts get-caller-identity`), and sign in again if they expired"
+                .to_owned()
         }
         Fault::Throttled => "run again later, or with a smaller --parallelism".to_owned(),
         Fault::Quota => format!("raise the quota in account {}, or remove what uses it up", error.account),
@@ -162,7 +163,8 @@ fn hint(error: &OpError) -> Option<String> {
             "check the network, the proxy settings and any AWS_ENDPOINT_URL, then run again".to_owned()
         }
         Fault::Unsettled => {
-            "AWS did not accept the policy within two minutes: compare it with `baseline plan`, then run again".to_owned()
+            "AWS did not accept the policy within two minutes: compare it with `baseline plan`, then run again"
+                .to_owned()
         }
         Fault::WrongAccount | Fault::Refused | Fault::Other => return None,
     };

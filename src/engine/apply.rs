@@ -56,11 +56,8 @@ pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Eve
 
 async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
     let session = doors.open(change.address.target.account, &change.address).await?;
-    let order = Order {
-        session: &session,
-        address: &change.address,
-        arn: change.seen.as_ref().map(|found| &found.arn),
-    };
+    let order =
+        Order { session: &session, address: &change.address, arn: change.seen.as_ref().map(|found| &found.arn) };
     if change.action == Action::Delete {
         change.desired.delete(&order).await?;
         return Ok(None);

@@ -154,7 +154,9 @@ impl<'a> Survey<'a> {
     ) -> Facts {
         let mut facts = Facts::new();
         for service in Service::SHARED {
-            let Some(account) = service.holder(self.profiles).and_then(|id| self.profiles.account(id)) else { continue };
+            let Some(account) = service.holder(self.profiles).and_then(|id| self.profiles.account(id)) else {
+                continue;
+            };
             let Some(held) = holders.get(&account.id) else { continue };
             let regions = held.as_ref().map_or(&[][..], |read| &read.regions);
             let desired = service.desire(declared, &Place { account, regions });

@@ -28,13 +28,8 @@ pub struct AccountView<'a> {
 
 /// Plans an account; answers what others may want to know of its resources.
 pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
-    let mut planner = Planner {
-        view,
-        plan: Plan::default(),
-        facts: view.facts.clone(),
-        own: Facts::new(),
-        depths: BTreeMap::new(),
-    };
+    let mut planner =
+        Planner { view, plan: Plan::default(), facts: view.facts.clone(), own: Facts::new(), depths: BTreeMap::new() };
     for ((service, target), reading) in view.readings {
         match reading {
             Ok(reading) => planner.plan.notes.extend(reading.notes.iter().cloned()),

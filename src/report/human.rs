@@ -31,7 +31,8 @@ pub fn plan(plan: &Plan, details: bool) -> String {
 /// The one line at the end of a plan.
 pub fn plan_summary(plan: &Plan) -> String {
     let mut parts = Vec::new();
-    for (action, word) in [(Action::Create, "to create"), (Action::Update, "to update"), (Action::Delete, "to delete")] {
+    for (action, word) in [(Action::Create, "to create"), (Action::Update, "to update"), (Action::Delete, "to delete")]
+    {
         match plan.count(action) {
             0 => {}
             n => parts.push(format!("{n} {word}")),

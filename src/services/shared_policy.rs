@@ -72,8 +72,7 @@ impl SharedPolicy {
     ) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(seen) = seen {
-            let lost: Vec<String> =
-                seen.admitted().difference(&self.admitted()).map(ToString::to_string).collect();
+            let lost: Vec<String> = seen.admitted().difference(&self.admitted()).map(ToString::to_string).collect();
             if !lost.is_empty() && !terms.allow_remove_accounts {
                 refusals.push(format!(
                     "the {what} would no longer admit {}: their logs would be lost; name them in profiles.toml, or say \
@@ -124,8 +123,7 @@ impl Survival<'_> {
         let role = terms.running_role.as_ref()?.to_string();
         let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
         self.actions.iter().find_map(|action| {
-            let request =
-                Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
+            let request = Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
             match evaluate(document, &request) {
                 Decision::Denied { sid } => Some(format!(
                     "statement {} of the {what} would deny {action} to {role}, the role this tool runs as: change the \

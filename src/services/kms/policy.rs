@@ -5,8 +5,10 @@ use crate::policy::{KEY_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
 use crate::services::Declared;
 
 /// The forms a key policy can take, tightest first; the first that fits KMS's 32 KiB is used.
-const FORMS: [&str; 2] =
-    ["the trails of each account by their ARN", "the accounts by their id in one statement, without their trails' ARNs"];
+const FORMS: [&str; 2] = [
+    "the trails of each account by their ARN",
+    "the accounts by their id in one statement, without their trails' ARNs",
+];
 
 fn candidates(declared: &Declared<'_>) -> [Vec<Statement>; 2] {
     [by_trail(declared), by_account(declared)]

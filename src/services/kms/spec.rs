@@ -108,7 +108,8 @@ impl Resource for Key {
         });
         if !root_kept {
             refusals.push(
-                "the key policy would leave out the owner account's root: nobody could change the key any more".to_owned(),
+                "the key policy would leave out the owner account's root: nobody could change the key any more"
+                    .to_owned(),
             );
         }
         if self.state != KeyState::Enabled {

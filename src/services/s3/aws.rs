@@ -104,10 +104,7 @@ impl Place<'_> {
 
     async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
         let call = |operation| self.session.call(self.region, "s3", operation);
-        let policy = found(
-            call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await,
-            &["NoSuchBucketPolicy"],
-        )?;
+        let policy = found(call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
         let document = match policy.and_then(|answer| answer.policy) {
             Some(text) => Policy::parse(&text).map_err(|e| {
                 cell.malformed("s3", "GetBucketPolicy", &format!("the bucket policy cannot be read: {e}"))

@@ -98,9 +98,11 @@ impl<'a> Writer<'a> {
         // Both modes' trails begin with the declared name, so that a change of mode never lacks permission.
         let trail = self.trail_name.unwrap_or_default();
         let writes = self.accounts.iter().map(|id| {
-            self.write(&format!("BaselineCloudTrailWrite{id}"))
-                .on([format!("{}/{id}/*", self.logs)])
-                .when("ArnLike", "aws:SourceArn", [format!("arn:{partition}:cloudtrail:*:{id}:trail/{trail}*")])
+            self.write(&format!("BaselineCloudTrailWrite{id}")).on([format!("{}/{id}/*", self.logs)]).when(
+                "ArnLike",
+                "aws:SourceArn",
+                [format!("arn:{partition}:cloudtrail:*:{id}:trail/{trail}*")],
+            )
         });
         self.tls().into_iter().chain([self.check()]).chain(writes).collect()
     }
@@ -114,10 +116,11 @@ impl<'a> Writer<'a> {
     }
 
     fn accounts(&self) -> Vec<Statement> {
-        let write = self
-            .write("BaselineCloudTrailWrite")
-            .on([format!("{}/*", self.logs)])
-            .when("StringEquals", "aws:SourceAccount", self.ids());
+        let write = self.write("BaselineCloudTrailWrite").on([format!("{}/*", self.logs)]).when(
+            "StringEquals",
+            "aws:SourceAccount",
+            self.ids(),
+        );
         self.tls().into_iter().chain([self.check(), write]).collect()
     }
 
