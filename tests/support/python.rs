@@ -56,7 +56,7 @@ fn python3() -> String {
     match Command::new("python3").args(["-c", script]).output() {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap().trim().to_owned(),
         Ok(output) => panic!(
-            "python3 is {}, which is too old.\n{HOW_TO_GET_IT}\n{}",
+            "python3 does not work or is too old ({}).\n{HOW_TO_GET_IT}\n{}",
             String::from_utf8_lossy(&output.stdout).trim(),
             String::from_utf8_lossy(&output.stderr)
         ),
