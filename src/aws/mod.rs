@@ -8,6 +8,8 @@ mod error;
 mod ledger;
 mod limits;
 mod regions;
+#[cfg(test)]
+mod tests;
 
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};
