@@ -4,6 +4,9 @@ use super::{Declared, Note, kms, s3};
 use crate::model::Address;
 use crate::policy::{BUCKET_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES};
 
+/// A policy: what it is, where, its form (number, of how many, what it admits by), and AWS's limit in bytes.
+type Shaped = (&'static str, Option<Address>, Option<(usize, usize, &'static str)>, usize);
+
 /// One note for each policy that cannot take its tightest form: which it takes instead and what that admits by, or
 /// that none fits.
 pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
@@ -12,7 +15,7 @@ pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
         ("key policy", kms::address(declared), kms::policy_form(declared), KEY_POLICY_MAX_BYTES),
     ];
     let accounts = declared.senders().len();
-    let note = |(what, address, form, limit): (&str, Option<Address>, Option<(usize, usize, &str)>, usize)| {
+    let note = |(what, address, form, limit): Shaped| {
         let text = match form {
             Some((1, ..)) => return None,
             Some((form, forms, admits_by)) => format!(

@@ -9,16 +9,19 @@ use serde_json::Value;
 use super::{path, shown};
 use crate::plan::{FieldChange, FieldChangeKind};
 
+/// The parts of a statement that come or go, by their paths inside it.
+type Members<'a> = Vec<(&'a [String], &'a Value)>;
+
 /// A statement that was not there before, or will not be there any more.
 pub(super) struct Whole<'a> {
     path: &'a [String],
     is_new: bool,
-    members: Vec<(&'a [String], &'a Value)>,
+    members: Members<'a>,
 }
 
 /// The statements that come or go as a whole.
 pub(super) fn whole(fields: &[FieldChange]) -> Vec<Whole<'_>> {
-    let mut statements: BTreeMap<&[String], (bool, Vec<(&[String], &Value)>)> = BTreeMap::new();
+    let mut statements: BTreeMap<&[String], (bool, Members<'_>)> = BTreeMap::new();
     for field in fields {
         let Some(at) = field.path.iter().position(|segment| segment == "Statement") else { continue };
         let (Some(path), Some(rest)) = (field.path.get(..at + 2), field.path.get(at + 2..)) else { continue };
