@@ -42,7 +42,8 @@ pub struct Chain {
     jump: Jump,
     security: Account,
     codes: MfaCodes,
-    start: OnceCell<Identity>,
+    /// Who the starting credentials are; without an answer nobody gets in, so that a failure is final, too.
+    start: OnceCell<Result<Identity, OpError>>,
     hops: Mutex<HashMap<Arn, Arc<Provider>>>,
     confirmed: Mutex<HashMap<AccountId, Arc<OnceCell<Identity>>>>,
 }
@@ -113,13 +114,15 @@ impl Chain {
 
     async fn start(&self) -> Result<&Identity, OpError> {
         let region = self.partition.sts_region();
-        self.start
-            .get_or_try_init(|| async {
+        let start = self
+            .start
+            .get_or_init(|| async {
                 let guess = self.jump.account.unwrap_or(self.security.id);
                 let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
                 who(session, region).await
             })
-            .await
+            .await;
+        start.as_ref().map_err(OpError::clone)
     }
 
     async fn jump_provider(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -61,16 +62,19 @@ where
     let status = failed.raw_response().map(|response| response.status().as_u16());
     let code = failed.code().map(str::to_owned).or_else(|| bodiless_code(call.service(), status).map(str::to_owned));
     let refused = source_of::<Refused>(failed);
-    let message = match (refused, failed.message()) {
-        (Some(refused), _) => refused.to_string(),
-        (None, Some(message)) => message.to_owned(),
-        (None, None) => match (failed, status) {
+    let no_credentials = source_of::<CredentialsError>(failed);
+    let message = match (refused, no_credentials, failed.message()) {
+        (Some(refused), ..) => refused.to_string(),
+        (None, Some(none), _) => format!("there are no credentials to call with: {}", one_line(&chain(none))),
+        (None, None, Some(message)) => message.to_owned(),
+        (None, None, None) => match (failed, status) {
             (SdkError::ServiceError(_), Some(status)) => format!("HTTP status {status} without an explanation"),
             _ => chain(failed),
         },
     };
     let fault = match failed {
         _ if refused.is_some() => Fault::Refused,
+        _ if no_credentials.is_some() => Fault::Credentials,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Fault::Unreachable,
         SdkError::ResponseError(_) => Fault::Unreachable,
         SdkError::ConstructionFailure(_) => Fault::Credentials,
@@ -186,6 +190,12 @@ pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, st
         (_, operation) => operation,
     };
     Cow::Owned(format!("{service}:{action}"))
+}
+
+/// The credentials chain tells what it tried line by line.
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("; ").replace(":;", ":")
 }
 
 /// Walks an error's sources for one of a type.

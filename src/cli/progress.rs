@@ -25,6 +25,7 @@ pub(super) struct Progress {
 struct State {
     accounts: usize,
     accounts_done: usize,
+    accounts_failed: usize,
     regions: usize,
     cells_done: usize,
     current: BTreeMap<AccountId, String>,
@@ -71,9 +72,8 @@ impl Progress {
                 state.accounts_done += 1;
                 self.bar.set_position(state.accounts_done as u64);
             }
-            Event::AccountFailed { error } => {
-                self.say(&format!("account {} could not be entered: {}", error.account, error.message));
-            }
+            // The report names it, once for every account that has the same cause.
+            Event::AccountFailed { .. } => state.accounts_failed += 1,
             Event::CallRetried { account, region, service, operation, code, wait, attempt } => {
                 let text = format!(
                     "{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}"
