@@ -13,12 +13,15 @@ use crate::plan::{FieldChange, FieldChangeKind};
 pub(super) struct Whole<'a> {
     path: &'a [String],
     is_new: bool,
-    members: Vec<(&'a [String], &'a Value)>,
+    members: Members<'a>,
 }
+
+/// Ways below a statement, and what stands there.
+type Members<'a> = Vec<(&'a [String], &'a Value)>;
 
 /// The statements that come or go as a whole.
 pub(super) fn whole(fields: &[FieldChange]) -> Vec<Whole<'_>> {
-    let mut statements: BTreeMap<&[String], (bool, Vec<(&[String], &Value)>)> = BTreeMap::new();
+    let mut statements: BTreeMap<&[String], (bool, Members<'_>)> = BTreeMap::new();
     for field in fields {
         let Some(at) = field.path.iter().position(|segment| segment == "Statement") else { continue };
         let (Some(path), Some(rest)) = (field.path.get(..at + 2), field.path.get(at + 2..)) else { continue };
