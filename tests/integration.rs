@@ -3,5 +3,6 @@
 mod command_line;
 mod house;
 mod invalid;
+mod policy_form;
 mod shipped;
 mod support;
