@@ -53,7 +53,7 @@ impl Progress {
                 *state = State { accounts: *accounts, since: Some(Instant::now()), ..State::default() };
                 self.bar.reset();
                 self.bar.set_length(*accounts as u64);
-                self.style("{spinner} reading  [{bar:24}] {msg}");
+                self.style("{spinner} reading  [{bar:24}] {wide_msg}");
                 self.say(&format!("reading {accounts} accounts"));
             }
             Event::RegionsListed { regions, .. } => state.regions += regions,
@@ -88,7 +88,7 @@ impl Progress {
                 *state = State { changes: *changes, since: Some(Instant::now()), ..State::default() };
                 self.bar.reset();
                 self.bar.set_length(*changes as u64);
-                self.style("{spinner} applying [{bar:24}] {msg}");
+                self.style("{spinner} applying [{bar:24}] {wide_msg}");
                 self.say(&format!("applying {changes} changes"));
             }
             Event::ChangeStarted { address } => {
@@ -154,11 +154,10 @@ impl State {
             format!("{}/{} changes{}{failed}", self.changes_done, self.changes, rate(self.changes_done))
         } else {
             format!(
-                "{}/{} accounts, {} of {} Regions known so far{}",
+                "{}/{} accounts, {} Regions read{}",
                 self.accounts_done,
                 self.accounts,
                 self.cells_done,
-                self.regions,
                 rate(self.cells_done)
             )
         };

@@ -4,37 +4,31 @@ use super::{Declared, Note, kms, s3};
 use crate::model::Address;
 use crate::policy::{BUCKET_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES};
 
+/// A policy: what it is, where, its form (number, of how many, what it admits by), and AWS's limit in bytes.
+type Shaped = (&'static str, Option<Address>, Option<(usize, usize, &'static str)>, usize);
+
 /// One note for each policy that cannot take its tightest form: which it takes instead and what that admits by, or
 /// that none fits.
 pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
-    let (bucket, key) = (s3::address(declared), kms::address(declared));
+    let policies = [
+        ("bucket policy", s3::address(declared), s3::policy_form(declared), BUCKET_POLICY_MAX_BYTES),
+        ("key policy", kms::address(declared), kms::policy_form(declared), KEY_POLICY_MAX_BYTES),
+    ];
     let accounts = declared.senders().len();
-    let bucket_note = bucket.and_then(|address| {
-        note("bucket policy", address, s3::policy_form(declared), BUCKET_POLICY_MAX_BYTES, accounts)
-    });
-    let key_note =
-        key.and_then(|address| note("key policy", address, kms::policy_form(declared), KEY_POLICY_MAX_BYTES, accounts));
-    bucket_note.into_iter().chain(key_note).collect()
-}
-
-fn note(
-    what: &str,
-    address: Address,
-    form: Option<(usize, usize, &str)>,
-    limit: usize,
-    accounts: usize,
-) -> Option<Note> {
-    let text = match form {
-        Some((1, ..)) => return None,
-        Some((form, forms, admits_by)) => format!(
-            "the {what} takes form {form} of {forms}, {admits_by}: for {accounts} accounts, a tighter one is larger \
-             than the {limit} bytes that AWS takes, other people's statements included"
-        ),
-        None => format!(
-            "the {what} is refused: for {accounts} accounts, its smallest form is larger than the {limit} bytes that \
-             AWS takes, other people's statements included; split the accounts over two profiles files with a \
-             security account each, or remove other people's statements"
-        ),
+    let note = |(what, address, form, limit): Shaped| {
+        let text = match form {
+            Some((1, ..)) => return None,
+            Some((form, forms, admits_by)) => format!(
+                "the {what} takes form {form} of {forms}, {admits_by}: for {accounts} accounts, a tighter one is \
+                 larger than the {limit} bytes that AWS takes, other people's statements included"
+            ),
+            None => format!(
+                "the {what} is refused: for {accounts} accounts, its smallest form is larger than the {limit} bytes \
+                 that AWS takes, other people's statements included; split the accounts over two profiles files with \
+                 a security account each, or remove other people's statements"
+            ),
+        };
+        Some(Note { target: address?.target, topic: "policy-form".to_owned(), text })
     };
-    Some(Note { target: address.target, topic: "policy-form".to_owned(), text })
+    policies.into_iter().filter_map(note).collect()
 }

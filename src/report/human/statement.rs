@@ -9,15 +9,15 @@ use serde_json::Value;
 use super::{path, shown};
 use crate::plan::{FieldChange, FieldChangeKind};
 
+/// The parts of a statement that come or go, by their paths inside it.
+type Members<'a> = Vec<(&'a [String], &'a Value)>;
+
 /// A statement that was not there before, or will not be there any more.
 pub(super) struct Whole<'a> {
     path: &'a [String],
     is_new: bool,
     members: Members<'a>,
 }
-
-/// Ways below a statement, and what stands there.
-type Members<'a> = Vec<(&'a [String], &'a Value)>;
 
 /// The statements that come or go as a whole.
 pub(super) fn whole(fields: &[FieldChange]) -> Vec<Whole<'_>> {

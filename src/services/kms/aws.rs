@@ -214,7 +214,14 @@ impl Key {
         let answer = session
             .call(region, "kms", "CreateKey")
             .run(|| {
-                let create = session.kms().create_key().policy(&policy).description(&self.description);
+                let create = session
+                    .kms()
+                    .create_key()
+                    // The defaults, said aloud: reading refuses a key that is anything else.
+                    .key_spec(KeySpec::SymmetricDefault)
+                    .key_usage(KeyUsageType::EncryptDecrypt)
+                    .policy(&policy)
+                    .description(&self.description);
                 send!(kms, region, create.set_tags(Some(tags.clone())))
             })
             .await?;
