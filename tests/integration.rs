@@ -6,5 +6,6 @@ mod house;
 mod invalid;
 #[cfg(feature = "aws")]
 mod moto;
+mod policy_form;
 mod shipped;
 mod support;
