@@ -2,5 +2,7 @@
 
 mod command_line;
 mod invalid;
+#[cfg(feature = "aws")]
+mod sandbox;
 mod shipped;
 mod support;

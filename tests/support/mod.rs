@@ -1,5 +1,8 @@
 //! The program as a process in an environment that holds nothing.
 
+#[cfg(feature = "aws")]
+pub mod estate;
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
