@@ -28,13 +28,8 @@ pub struct AccountView<'a> {
 
 /// Plans an account; answers what others may want to know of its resources.
 pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
-    let mut planner = Planner {
-        view,
-        plan: Plan::default(),
-        facts: view.facts.clone(),
-        own: Facts::new(),
-        depths: BTreeMap::new(),
-    };
+    let mut planner =
+        Planner { view, plan: Plan::default(), facts: view.facts.clone(), own: Facts::new(), depths: BTreeMap::new() };
     for ((service, target), reading) in view.readings {
         match reading {
             Ok(reading) => planner.plan.notes.extend(reading.notes.iter().cloned()),
@@ -186,7 +181,12 @@ impl Planner<'_> {
     /// was seen to be as it should.
     fn orphans(&mut self) {
         let declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
-        let settled = self.plan.changes.is_empty() && self.plan.blocked.is_empty() && self.plan.unreadable.is_empty();
+        // What the selection leaves out counts as not seen: a run that looks at one Region knows nothing of the trail
+        // in another.
+        let settled = !declared.is_empty()
+            && self.plan.in_sync == self.view.desired.len()
+            && self.plan.blocked.is_empty()
+            && self.plan.unreadable.is_empty();
         let found = self.view.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
         let orphans: Vec<&Found> = found
             .filter(|found| found.ownership == Ownership::Ours && !declared.contains(&found.address))
@@ -195,7 +195,9 @@ impl Planner<'_> {
         for orphan in orphans {
             let fate = match (self.view.prune, settled) {
                 (false, _) => "kept; --prune removes it",
-                (true, false) => "kept until what replaces it is as it should be; then --prune removes it",
+                (true, false) => {
+                    "kept until a run has seen all that replaces it to be as it should be; then --prune removes it"
+                }
                 (true, true) => "removed",
             };
             self.plan.orphans.push(Orphan { address: orphan.address.clone(), fate: fate.to_owned() });
