@@ -89,7 +89,10 @@ impl Place<'_> {
                     error.message = format!("bucket {} exists in another Region", self.bucket);
                     error.hint = Some("set `home_region` to the bucket's Region, or declare another `name`".to_owned());
                 } else if error.fault == Fault::Denied {
-                    error.message = format!("bucket {} is not open to {}", self.bucket, self.owner);
+                    error.message = format!(
+                        "bucket {} belongs to another account than {}, or is closed to it",
+                        self.bucket, self.owner
+                    );
                     error.hint = Some(format!(
                         "if another account owns it, declare another `name` under [log_bucket]; if {} does, allow \
                          s3:ListBucket on it to {}",
@@ -104,10 +107,7 @@ impl Place<'_> {
 
     async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
         let call = |operation| self.session.call(self.region, "s3", operation);
-        let policy = found(
-            call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await,
-            &["NoSuchBucketPolicy"],
-        )?;
+        let policy = found(call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
         let document = match policy.and_then(|answer| answer.policy) {
             Some(text) => Policy::parse(&text).map_err(|e| {
                 cell.malformed("s3", "GetBucketPolicy", &format!("the bucket policy cannot be read: {e}"))
