@@ -21,8 +21,9 @@ pub fn plan(plan: &Plan, details: bool) -> String {
     for group in groups(plan) {
         block(&mut text, plan, &group, details);
     }
-    blocked(&mut text, plan);
+    // The cause before what waits for it.
     unreadable(&mut text, plan);
+    blocked(&mut text, plan);
     orphans(&mut text, plan);
     notes(&mut text, plan);
     text
@@ -31,7 +32,8 @@ pub fn plan(plan: &Plan, details: bool) -> String {
 /// The one line at the end of a plan.
 pub fn plan_summary(plan: &Plan) -> String {
     let mut parts = Vec::new();
-    for (action, word) in [(Action::Create, "to create"), (Action::Update, "to update"), (Action::Delete, "to delete")] {
+    for (action, word) in [(Action::Create, "to create"), (Action::Update, "to update"), (Action::Delete, "to delete")]
+    {
         match plan.count(action) {
             0 => {}
             n => parts.push(format!("{n} {word}")),
@@ -58,13 +60,12 @@ pub fn plan_summary(plan: &Plan) -> String {
 /// What became of the changes: every one that did not end well, then one line.
 pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
     let mut text = String::new();
-    let mut failures: BTreeMap<(String, String), Vec<(&Address, &OpError)>> = BTreeMap::new();
+    let mut failures: BTreeMap<String, Vec<(&Address, &OpError)>> = BTreeMap::new();
     let mut skipped: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, outcome) in outcomes {
         match outcome {
             Outcome::Failed(error) => {
-                let cause = (format!("{:?}", error.signature()), error.message.clone());
-                failures.entry(cause).or_default().push((address, error));
+                failures.entry(cause(error)).or_default().push((address, error));
             }
             Outcome::Skipped { because } => skipped.entry(because).or_default().push(address),
             Outcome::Applied | Outcome::NotStarted => {}
@@ -137,7 +138,9 @@ fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
     };
     let _ = writeln!(text, "{line}  {}", reason.dimmed());
     place_lines(text, plan, &group.places);
-    for field in fields {
+    // What goes is known by its name; that it goes is the news.
+    let told = *action != Action::Delete || details;
+    for field in fields.iter().filter(|_| told) {
         // A new resource's tags and policy are a screenful each; --verbose shows them.
         if !details && *action == Action::Create && is_lengthy(field) {
             continue;
@@ -281,16 +284,7 @@ fn blocked(text: &mut String, plan: &Plan) {
 fn unreadable(text: &mut String, plan: &Plan) {
     let mut causes: BTreeMap<String, Vec<&crate::plan::Unreadable>> = BTreeMap::new();
     for unreadable in &plan.unreadable {
-        let error = &unreadable.error;
-        // The account and role differ from place to place; what is said of them does not.
-        let mut said = error.message.replace(error.account.as_str(), "ACCOUNT");
-        if let Some(role) = &error.role {
-            said = said.replace(role.as_str(), "ROLE");
-        }
-        if let Some(at) = said.find("assumed-role/") {
-            said.truncate(at);
-        }
-        causes.entry(format!("{:?}{said}", error.signature())).or_default().push(unreadable);
+        causes.entry(cause(&unreadable.error)).or_default().push(unreadable);
     }
     for group in causes.values() {
         let Some(first) = group.first() else { continue };
@@ -315,6 +309,19 @@ fn unreadable(text: &mut String, plan: &Plan) {
     }
 }
 
+/// What failures with the same cause share. Account, Region and role differ from place to place; what is said of them
+/// does not.
+fn cause(error: &OpError) -> String {
+    let mut said = error.message.replace(error.account.as_str(), "ACCOUNT").replace(error.region.as_str(), "REGION");
+    if let Some(role) = &error.role {
+        said = said.replace(role.as_str(), "ROLE");
+    }
+    if let Some(at) = said.find("assumed-role/") {
+        said.truncate(at);
+    }
+    format!("{:?}{said}", error.signature())
+}
+
 fn error_lines(text: &mut String, error: &OpError) {
     let _ = writeln!(text, "    call    {}:{} in {}/{}", error.service, error.operation, error.account, error.region);
     if let Some(role) = &error.role {
@@ -323,8 +330,10 @@ fn error_lines(text: &mut String, error: &OpError) {
     let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
     let _ = writeln!(text, "    answer  {code}{}", error.message);
     if let Some(id) = &error.request_id {
-        let tries = if error.attempts > 1 { format!(" ({} attempts)", error.attempts) } else { String::new() };
-        let _ = writeln!(text, "    request {}{tries}", id.dimmed());
+        let _ = writeln!(text, "    request {}", id.dimmed());
+    }
+    if error.attempts > 1 {
+        let _ = writeln!(text, "    tried   {} times", error.attempts);
     }
     if let Some(hint) = &error.hint {
         let _ = writeln!(text, "    {}    {hint}", "next".bold());
