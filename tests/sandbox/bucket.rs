@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::estate::{
-    Admin, BASELINE, BUCKET, BUCKET_ADDRESS, Estate, HOME, PROFILES, SECURITY, blocked,
-};
+use crate::support::estate::{Admin, BASELINE, BUCKET, BUCKET_ADDRESS, Estate, HOME, PROFILES, SECURITY, blocked};
 
 fn edit(estate: &Estate, admin: &Admin, change: impl Fn(&mut Vec<Value>)) {
     let mut policy = estate.bucket(BUCKET)["policy"].clone();
@@ -142,7 +140,11 @@ fn every_field_of_the_bucket_is_watched_and_repaired() {
             Box::new(|| s3("PUT", "lifecycle", &lifecycle("Enabled", 400, 500, ""))),
             "noncurrent_days".to_owned(),
         ),
-        ("no tags", Box::new(|| s3("DELETE", "tagging", "")), "tags>Baseline, tags>ManagedBy, tags>cost-center".to_owned()),
+        (
+            "no tags",
+            Box::new(|| s3("DELETE", "tagging", "")),
+            "tags>Baseline, tags>ManagedBy, tags>cost-center".to_owned(),
+        ),
         (
             "a tag changed",
             Box::new(|| {

@@ -48,7 +48,8 @@ fn an_estate_of_per_region_trails_converges_once() {
 
 #[test]
 fn every_enabled_region_gets_a_trail_where_no_list_says_otherwise() {
-    let profiles = PROFILES.replace("list = [\"eu-west-1\", \"us-east-1\"]", "include = [\"eu-*\", \"ap-east-1\", \"us-east-1\"]");
+    let profiles =
+        PROFILES.replace("list = [\"eu-west-1\", \"us-east-1\"]", "include = [\"eu-*\", \"ap-east-1\", \"us-east-1\"]");
     let opt_in = vec![(id(PAYMENTS), "ap-east-1".parse().unwrap())];
     let estate = Estate::with(&profiles, BASELINE, Options { opt_in, ..Options::default() });
     let (_, document) = estate.plan_json(&["-s", "cloudtrail", "-a", "payments"]);

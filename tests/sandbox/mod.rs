@@ -2,11 +2,11 @@
 
 mod bucket;
 mod convergence;
-// mod credentials;
-// mod failures;
-// mod foreign;
-// mod interruption;
+mod credentials;
+mod failures;
+mod foreign;
+mod interruption;
 mod key;
-// mod modes;
-// mod selection;
+mod modes;
+mod selection;
 mod trail;

@@ -51,7 +51,11 @@ fn every_field_of_a_trail_is_watched_and_repaired() {
     // Another bucket and key that CloudTrail may really use.
     let security = estate.admin(SECURITY);
     let policy = estate.bucket("baseline-logs-222222222222-eu-west-1")["policy"].to_string();
-    security.s3("PUT", "/elsewhere", "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>");
+    security.s3(
+        "PUT",
+        "/elsewhere",
+        "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>",
+    );
     security.s3("PUT", "/elsewhere?policy", &policy.replace("baseline-logs-222222222222-eu-west-1", "elsewhere"));
     let prefixed = policy.replace("/AWSLogs/", "/*");
     let other_key = other_key(&estate, &security);
@@ -82,11 +86,7 @@ fn every_field_of_a_trail_is_watched_and_repaired() {
             Box::new(|| update(HOME, "EnableLogFileValidation", json!(false))),
             vec![format!("{WEST} update log_file_validation")],
         ),
-        (
-            "no key",
-            Box::new(|| update(HOME, "KmsKeyId", json!(""))),
-            vec![format!("{WEST} update kms_key")],
-        ),
+        ("no key", Box::new(|| update(HOME, "KmsKeyId", json!(""))), vec![format!("{WEST} update kms_key")]),
         (
             "another key",
             Box::new(|| update(HOME, "KmsKeyId", json!(other_key))),
@@ -137,10 +137,13 @@ fn every_field_of_the_event_selectors_is_watched_and_repaired() {
         (
             "no management events",
             Box::new(|| {
-                put(&admin, selectors(|s| {
-                    s["IncludeManagementEvents"] = json!(false);
-                    s["ExcludeManagementEventSources"] = json!([]);
-                }));
+                put(
+                    &admin,
+                    selectors(|s| {
+                        s["IncludeManagementEvents"] = json!(false);
+                        s["ExcludeManagementEventSources"] = json!([]);
+                    }),
+                );
             }),
             vec![format!(
                 "{EAST} update event_selectors>basic>exclude_management_event_sources, \

@@ -206,11 +206,7 @@ impl Resource for Bucket {
                 ));
             }
             if self.risks_data(seen, terms) {
-                refusals.push(format!(
-                    "logs kept {} would be kept {}: say --allow-data-loss",
-                    kept(seen),
-                    kept(self)
-                ));
+                refusals.push(format!("logs kept {} would be kept {}: say --allow-data-loss", kept(seen), kept(self)));
             }
         }
         refusals
