@@ -1,7 +1,11 @@
 //! The one integration binary: each file below `tests/` is a module of it.
 
+mod aws_cli;
 mod command_line;
+mod house;
 mod invalid;
+#[cfg(feature = "aws")]
+mod moto;
 #[cfg(feature = "aws")]
 mod sandbox;
 mod shipped;

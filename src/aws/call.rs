@@ -144,9 +144,8 @@ impl<'a> Call<'a> {
 /// Between half of the pause and all of it, so that calls that were throttled together do not come back together.
 fn jittered(pause: Duration) -> Duration {
     let pause = pause.min(MAX_PAUSE);
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_nanos());
+    let nanos =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     pause.mul_f64(0.5 + f64::from(nanos % 1000) / 2000.0)
 }
 

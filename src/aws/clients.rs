@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{ConfigBag, IdentityCache, Intercept};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -37,19 +36,6 @@ pub struct Start {
     pub partition: Partition,
     /// Requests in flight over all accounts.
     pub parallelism: usize,
-    /// An endpoint with its credentials, in place of what the environment says: a simulation in this very process.
-    pub fixed: Option<Fixed>,
-}
-
-/// An endpoint and the credentials to use there.
-#[derive(Debug, Clone)]
-pub struct Fixed {
-    /// The URL.
-    pub endpoint: String,
-    /// The access key id.
-    pub access_key_id: String,
-    /// The secret access key.
-    pub secret_access_key: String,
 }
 
 /// Why AWS cannot be reached at all.
@@ -102,10 +88,6 @@ impl Aws {
         }
         if let Some(profile) = &start.profile {
             loader = loader.profile_name(profile);
-        }
-        if let Some(fixed) = &start.fixed {
-            let keys = Credentials::new(&fixed.access_key_id, &fixed.secret_access_key, None, None, "Fixed");
-            loader = loader.endpoint_url(&fixed.endpoint).credentials_provider(keys);
         }
         Ok(Arc::new(Aws::with_config(loader.load().await, start.parallelism, events)))
     }

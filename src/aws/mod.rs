@@ -8,10 +8,12 @@ mod error;
 mod ledger;
 mod limits;
 mod regions;
+#[cfg(test)]
+mod tests;
 
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};
-pub use clients::{Access, Aws, Fixed, Session, Start, StartError};
+pub use clients::{Access, Aws, Session, Start, StartError};
 pub use ledger::Ledger;
 pub use regions::enabled_regions;
 

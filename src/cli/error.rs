@@ -43,15 +43,18 @@ pub(super) enum CliError {
         source: io::Error,
     },
     /// The command line asks for something that cannot be.
+    #[cfg(feature = "aws")]
     #[error("{0}")]
     Usage(String),
     /// The profiles name no security account, which checking them rules out.
+    #[cfg(feature = "aws")]
     #[error("profiles.toml has no security account, or no baseline was read")]
     NoSecurityAccount,
     /// The runtime could not be started.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
     /// The answer to a question could not be read.
+    #[cfg(feature = "aws")]
     #[error("cannot read the answer")]
     Stdin(#[source] io::Error),
     /// AWS cannot be reached at all.
@@ -79,6 +82,7 @@ impl CliError {
             CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
+            #[cfg(feature = "aws")]
             CliError::Usage(_) => Exit::Usage,
             _ => Exit::Error,
         }

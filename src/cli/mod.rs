@@ -4,6 +4,8 @@
 mod accounts;
 #[cfg(feature = "aws")]
 mod apply;
+#[cfg(feature = "aws")]
+mod demo;
 mod error;
 mod exit;
 mod files;
@@ -76,6 +78,8 @@ enum Command {
     Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
+    #[cfg(feature = "aws")]
+    Demo(demo::DemoArgs),
 }
 
 impl Command {
@@ -91,6 +95,8 @@ impl Command {
             Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),
             Command::Sandbox(args) => sandbox::run(args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Demo(args) => demo::run(&args, common, screen),
         }
     }
 }
@@ -104,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return exit::of_clap(&error),
     };
     let mut screen = Screen::new(cli.common.color);
+    screen::trace(cli.common.verbose);
     match cli.command.run(&cli.common, &mut screen) {
         Ok(exit) => exit,
         Err(error) => error::report(&error, &screen),

@@ -75,8 +75,9 @@ impl Progress {
                 self.say(&format!("account {} could not be entered: {}", error.account, error.message));
             }
             Event::CallRetried { account, region, service, operation, code, wait, attempt } => {
-                let text =
-                    format!("{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}");
+                let text = format!(
+                    "{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}"
+                );
                 if self.moving {
                     state.current.insert(*account, text);
                 } else if *wait >= LONG_WAIT {
@@ -115,7 +116,10 @@ impl Progress {
         self.bar.finish_and_clear();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.moving && state.accounts > 0 && state.changes == 0 {
-            self.say(&format!("read {} of {} accounts, {} Regions", state.accounts_done, state.accounts, state.regions));
+            self.say(&format!(
+                "read {} of {} accounts, {} Regions",
+                state.accounts_done, state.accounts, state.regions
+            ));
         }
     }
 
@@ -143,7 +147,8 @@ impl Progress {
 impl State {
     fn line(&self) -> String {
         let elapsed = self.since.map(|since| since.elapsed().as_secs_f64()).unwrap_or_default();
-        let rate = |done: usize| if elapsed > 0.5 { format!(", {:.0}/s", done as f64 / elapsed) } else { String::new() };
+        let rate =
+            |done: usize| if elapsed > 0.5 { format!(", {:.0}/s", done as f64 / elapsed) } else { String::new() };
         let done = if self.changes > 0 {
             let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
             format!("{}/{} changes{}{failed}", self.changes_done, self.changes, rate(self.changes_done))

@@ -87,7 +87,6 @@ impl Run {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
-            fixed: None,
         };
         let aws = Aws::start(&start, events.clone()).await?;
         let codes = mfa::codes(args.mfa_code.clone(), args.no_input, progress.clone());
@@ -120,4 +119,3 @@ impl RunArgs {
         Ok(selection)
     }
 }
-

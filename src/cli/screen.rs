@@ -66,3 +66,20 @@ impl Screen {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 }
+
+/// Says on stderr what goes on, the more often `-v` was given the more: nothing, what was done, and each call.
+///
+/// The SDK's own traces stay off at every level: what they hold is not ours to vouch for.
+pub(super) fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,baseline={level}"));
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(anstream::stderr).with_target(false).finish();
+    // Only the first subscriber of a process counts, and there is no other.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

@@ -12,6 +12,7 @@ use super::files::{Needs, load_files};
 use super::screen::Screen;
 use crate::config::{Baseline, Profiles};
 use crate::services::cloudtrail::config::Mode;
+use crate::services::{Declared, Shared, policy_notes};
 
 /// Checks both files without touching the network.
 #[derive(Debug, Args)]
@@ -28,6 +29,11 @@ pub(super) fn run(_: &ValidateArgs, common: &CommonArgs, screen: &mut Screen) ->
         // Writing to a String does not fail.
         let _ = writeln!(text, "{} is valid", common.baseline.display());
         describe_baseline(baseline, &loaded.profiles, &mut text);
+        let nothing = Shared::default();
+        let declared = Declared { profiles: &loaded.profiles, baseline, shared: &nothing };
+        for note in policy_notes(&declared) {
+            line(&mut text, "note", &note.text);
+        }
     }
     screen.data(&text)?;
     Ok(Exit::Success)

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
@@ -33,8 +33,7 @@ impl Applied {
 pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Events) -> Applied {
     events.tell(Event::ApplyStarted { changes: plan.changes.len() });
     let mut run = Run::new(plan);
-    let doors = Doors { chain, profiles, sessions: Default::default() };
-    let doors = &doors;
+    let doors = &Doors::new(chain, profiles, plan);
     let mut under_way = FuturesUnordered::new();
     loop {
         while under_way.len() < CHANGES_AT_ONCE {
@@ -43,7 +42,9 @@ pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Eve
             let known = run.arns.clone();
             under_way.push(async move {
                 events.tell(Event::ChangeStarted { address: change.address.clone() });
-                (index, make(change, &known, doors).await)
+                let made = make(change, &known, doors).await;
+                doors.leave(change.address.target.account);
+                (index, made)
             });
         }
         let Some((index, result)) = under_way.next().await else { break };
@@ -56,11 +57,8 @@ pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Eve
 
 async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
     let session = doors.open(change.address.target.account, &change.address).await?;
-    let order = Order {
-        session: &session,
-        address: &change.address,
-        arn: change.seen.as_ref().map(|found| &found.arn),
-    };
+    let order =
+        Order { session: &session, address: &change.address, arn: change.seen.as_ref().map(|found| &found.arn) };
     if change.action == Action::Delete {
         change.desired.delete(&order).await?;
         return Ok(None);
@@ -77,20 +75,36 @@ async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>
     spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await.map(Some)
 }
 
-/// The sessions that write, one per account, opened when first needed.
+/// The sessions that write, one per account: opened when first needed and closed after the account's last change, so
+/// that a thousand accounts do not hold their clients at once.
 struct Doors<'a> {
     chain: &'a Chain,
     profiles: &'a Profiles,
-    sessions: std::sync::Mutex<HashMap<AccountId, Arc<OnceCell<Arc<Session>>>>>,
+    open: Mutex<HashMap<AccountId, Door>>,
 }
 
-impl Doors<'_> {
+#[derive(Default)]
+struct Door {
+    /// Changes of the account that have not ended.
+    changes: usize,
+    session: Arc<OnceCell<Arc<Session>>>,
+}
+
+impl<'a> Doors<'a> {
+    fn new(chain: &'a Chain, profiles: &'a Profiles, plan: &Plan) -> Self {
+        let mut open: HashMap<AccountId, Door> = HashMap::new();
+        for change in &plan.changes {
+            open.entry(change.address.target.account).or_default().changes += 1;
+        }
+        Doors { chain, profiles, open: Mutex::new(open) }
+    }
+
     async fn open(&self, id: AccountId, address: &Address) -> Result<Arc<Session>, OpError> {
-        let cell = {
-            let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            sessions.entry(id).or_default().clone()
+        let session = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.entry(id).or_default().session.clone()
         };
-        let session = cell
+        let session = session
             .get_or_try_init(|| async {
                 let Some(account) = self.profiles.account(id) else {
                     return Err(unknown_account(address));
@@ -99,6 +113,17 @@ impl Doors<'_> {
             })
             .await?;
         Ok(session.clone())
+    }
+
+    /// One change of the account has ended.
+    fn leave(&self, id: AccountId) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(door) = open.get_mut(&id) {
+            door.changes = door.changes.saturating_sub(1);
+            if door.changes == 0 {
+                open.remove(&id);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{AccountId, OpError, Region, Target};
 use crate::plan::{AccountView, Blocked, Fact, Facts, Plan, Scope, Selection, Unreadable, plan_account, shared_of};
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
-use crate::services::{Declared, Desired, Found, Place, Reading, Service, Shared, Terms};
+use crate::services::{Declared, Desired, Found, Place, Reading, Service, Shared, Terms, policy_notes};
 
 /// Accounts that are read at the same time. Requests in flight are bounded apart; this bounds what is held in memory.
 const ACCOUNTS_AT_ONCE: usize = 24;
@@ -106,6 +106,7 @@ impl<'a> Survey<'a> {
         let declared = Declared { shared: &shared, ..before };
         let facts = self.plan_shared(&declared, &holders, options, &mut plan);
         self.block_removals(&declared, &mut plan);
+        plan.notes.extend(policy_notes(&declared));
 
         let mut plans: Vec<(usize, Plan)> = stream::iter(targets.into_iter().enumerate())
             .map(|(index, account)| {
@@ -154,7 +155,9 @@ impl<'a> Survey<'a> {
     ) -> Facts {
         let mut facts = Facts::new();
         for service in Service::SHARED {
-            let Some(account) = service.holder(self.profiles).and_then(|id| self.profiles.account(id)) else { continue };
+            let Some(account) = service.holder(self.profiles).and_then(|id| self.profiles.account(id)) else {
+                continue;
+            };
             let Some(held) = holders.get(&account.id) else { continue };
             let regions = held.as_ref().map_or(&[][..], |read| &read.regions);
             let desired = service.desire(declared, &Place { account, regions });
@@ -185,6 +188,7 @@ impl<'a> Survey<'a> {
                 let services: Vec<Service> = own_services().collect();
                 let desired: Vec<Desired> = services.iter().flat_map(|s| s.desire(declared, &place)).collect();
                 let (mut plan, _) = plan_part(account, &desired, &read.readings, &services, facts, options);
+                plan.regions.insert(account.id, read.regions.clone());
                 plan.scope = Scope { accounts: 1, targets: read.regions.len() };
                 plan
             }
@@ -202,7 +206,7 @@ impl<'a> Survey<'a> {
             plan.blocked.push(Blocked {
                 address: address.clone(),
                 reason: format!(
-                    "its policy admits {}, which profiles.toml does not name: dropping an account loses its logs",
+                    "its policy admits {}, which get no baseline by profiles.toml: dropping an account loses its logs",
                     ids.join(", ")
                 ),
                 hint: Some("name it in profiles.toml again, or say --allow-remove-accounts".to_owned()),

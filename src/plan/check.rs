@@ -31,6 +31,15 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
         match (change.action, &change.seen) {
             (Action::Create, Some(_)) => refusals.push("it exists already and would be created over".to_owned()),
             (Action::Update | Action::Delete, None) => refusals.push("it was not seen".to_owned()),
+            (Action::Update, Some(found)) if found.ownership == Ownership::Unmarked => {
+                let service = change.address.kind.service();
+                if !account.is_some_and(|account| account.take_over.contains(service.as_str())) {
+                    refusals.push(format!(
+                        "it bears our name without our tag: tag it ManagedBy=baseline, or declare `take_over = \
+                         [\"{service}\"]`"
+                    ));
+                }
+            }
             (Action::Delete, Some(found)) => {
                 if change.address.kind != Kind::CloudtrailTrail {
                     refusals.push(format!("a {} is never deleted", change.address.kind));
@@ -38,12 +47,15 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
                 if found.ownership != Ownership::Ours {
                     refusals.push("it is not ours to delete".to_owned());
                 }
+                if !is_settled(&plan, &change.address) {
+                    refusals.push("what replaces it is not as it should be yet".to_owned());
+                }
             }
             _ => {}
         }
         if change.action != Action::Delete {
             let terms = Terms {
-                account: Some(change.address.target.account),
+                address: Some(change.address.clone()),
                 running_role: account.and_then(|a| a.hop.as_ref()).map(|hop| hop.role.clone()),
                 ..terms.clone()
             };
@@ -73,3 +85,17 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
     plan.blocked.extend(blocked);
     plan
 }
+
+/// Whether nothing else is to be done, held back or unknown in the account and service of something that goes away.
+fn is_settled(plan: &Plan, address: &Address) -> bool {
+    let (account, service) = (address.target.account, address.kind.service());
+    let beside = |other: &Address| other.target.account == account && other.kind.service() == service;
+    !plan.changes.iter().any(|change| change.action != Action::Delete && beside(&change.address))
+        && !plan.blocked.iter().any(|blocked| beside(&blocked.address))
+        && !plan.unreadable.iter().any(|unreadable| {
+            unreadable.target.account == account && unreadable.service.is_none_or(|unread| unread == service)
+        })
+}
+
+#[cfg(test)]
+mod tests;

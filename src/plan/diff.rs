@@ -197,10 +197,13 @@ mod tests {
     fn null_is_no_value() {
         assert!(diff(&json!({"a": null}), &json!({})).is_empty());
         let added = diff(&json!({}), &json!({"a": {"b": 1, "c": null}}));
-        assert_eq!(added, [FieldChange {
-            path: vec!["a".to_owned(), "b".to_owned()],
-            kind: FieldChangeKind::Added { after: json!(1) }
-        }]);
+        assert_eq!(
+            added,
+            [FieldChange {
+                path: vec!["a".to_owned(), "b".to_owned()],
+                kind: FieldChangeKind::Added { after: json!(1) }
+            }]
+        );
         let line = serde_json::to_string(&added[0]).unwrap();
         assert_eq!(line, r#"{"path":["a","b"],"change":"added","after":1}"#);
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Address, OpError, Target};
+use crate::model::{AccountId, Address, OpError, Region, Target};
 use crate::services::{Found, Note, Service, Spec};
 
 /// What is done to a resource.
@@ -100,6 +100,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// The accounts' names, for people.
     pub names: BTreeMap<AccountId, String>,
+    /// The Regions that count in each account, to say "all but one" of them.
+    pub regions: BTreeMap<AccountId, Vec<Region>>,
     /// How many accounts and Regions were read.
     pub scope: Scope,
 }
@@ -133,6 +135,7 @@ impl Plan {
         self.orphans.extend(other.orphans);
         self.notes.extend(other.notes);
         self.names.extend(other.names);
+        self.regions.extend(other.regions);
         self.scope.accounts += other.scope.accounts;
         self.scope.targets += other.scope.targets;
     }

@@ -181,10 +181,8 @@ impl Planner<'_> {
     /// was seen to be as it should.
     fn orphans(&mut self) {
         let declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
-        // What the selection leaves out counts as not seen: a run that looks at one Region knows nothing of the trail
-        // in another.
-        let settled = !declared.is_empty()
-            && self.plan.in_sync == self.view.desired.len()
+        // In sync and not merely unchanged: what the selection leaves out may not exist at all.
+        let settled = self.plan.in_sync == self.view.desired.len()
             && self.plan.blocked.is_empty()
             && self.plan.unreadable.is_empty();
         let found = self.view.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
@@ -195,9 +193,7 @@ impl Planner<'_> {
         for orphan in orphans {
             let fate = match (self.view.prune, settled) {
                 (false, _) => "kept; --prune removes it",
-                (true, false) => {
-                    "kept until a run has seen all that replaces it to be as it should be; then --prune removes it"
-                }
+                (true, false) => "kept until what replaces it is as it should be; then --prune removes it",
                 (true, true) => "removed",
             };
             self.plan.orphans.push(Orphan { address: orphan.address.clone(), fate: fate.to_owned() });
@@ -225,11 +221,11 @@ pub fn shared_of<'a>(found: impl IntoIterator<Item = &'a Found>, profiles: &Prof
         let Some(policy) = found.spec.shared_policy() else { continue };
         shared.foreign_bytes.insert(found.address.clone(), policy.foreign_bytes());
         if !terms.allow_remove_accounts {
-            let owners = [profiles.security, profiles.bucket_owner];
-            shared
-                .retained
-                .extend(policy.admitted().into_iter().filter(|id| !declared.contains(id) && !owners.contains(id)));
+            shared.retained.extend(policy.admitted().into_iter().filter(|id| !declared.contains(id)));
         }
     }
     shared
 }
+
+#[cfg(test)]
+mod tests;

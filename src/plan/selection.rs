@@ -30,10 +30,10 @@ impl Selection {
         let accounts = accounts
             .iter()
             .map(|glob| {
-                GlobBuilder::new(glob).build().map(|g| g.compile_matcher()).map_err(|e| GlobError {
-                    glob: glob.clone(),
-                    reason: e.kind().to_string(),
-                })
+                GlobBuilder::new(glob)
+                    .build()
+                    .map(|g| g.compile_matcher())
+                    .map_err(|e| GlobError { glob: glob.clone(), reason: e.kind().to_string() })
             })
             .collect::<Result<_, _>>()?;
         Ok(Selection { accounts, groups, regions, services, targets })

@@ -1,5 +1,7 @@
 //! A plan, and what became of it, for people: what drifts the same way is said once.
 
+mod statement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -7,11 +9,13 @@ use owo_colors::OwoColorize;
 use serde_json::Value;
 
 use super::Outcome;
-use crate::model::{AccountId, Address, OpError, Region};
-use crate::plan::{Action, Change, FieldChange, FieldChangeKind, Plan};
+use crate::model::{AccountId, Address, OpError, Region, Target};
+use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
 
 /// How many accounts or Regions are named before the rest is counted.
 const NAMED: usize = 6;
+/// How many of them are named then.
+const FEW: usize = 3;
 /// How much of a value is shown before it is cut.
 const VALUE_WIDTH: usize = 100;
 
@@ -137,12 +141,19 @@ fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
         Action::Delete => format!("{} {}", "- delete".red().bold(), title.bold()),
     };
     let _ = writeln!(text, "{line}  {}", reason.dimmed());
-    place_lines(text, plan, &group.places);
+    place_lines(text, plan, group.places.iter().map(|address| &address.target));
+    let whole = if details { Vec::new() } else { statement::whole(fields) };
+    for statement in &whole {
+        if *action != Action::Create {
+            let _ = writeln!(text, "    {statement}");
+        }
+    }
     // What goes is known by its name; that it goes is the news.
     let told = *action != Action::Delete || details;
     for field in fields.iter().filter(|_| told) {
         // A new resource's tags and policy are a screenful each; --verbose shows them.
-        if !details && *action == Action::Create && is_lengthy(field) {
+        let hidden = *action == Action::Create && is_lengthy(field) || is_empty(field);
+        if !details && (hidden || whole.iter().any(|statement| statement.holds(field))) {
             continue;
         }
         field_line(text, field);
@@ -159,28 +170,82 @@ fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
     text.push('\n');
 }
 
+/// Whether it says only that there will be nothing.
+fn is_empty(field: &FieldChange) -> bool {
+    matches!(&field.kind, FieldChangeKind::Added { after: Value::Array(items) } if items.is_empty())
+}
+
 fn is_lengthy(field: &FieldChange) -> bool {
     matches!(field.path.first().map(String::as_str), Some("policy" | "tags")) && field.path.len() > 1
 }
 
-fn place_lines(text: &mut String, plan: &Plan, places: &[&Address]) {
+/// Where in an account something is, in few words: accounts that share them share a line.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Whereabouts<'a> {
+    Every,
+    EveryBut(Vec<&'a Region>),
+    Only(Vec<&'a Region>),
+}
+
+impl<'a> Whereabouts<'a> {
+    fn of(regions: Vec<&'a Region>, all: Option<&'a Vec<Region>>) -> Self {
+        let Some(all) = all.filter(|_| regions.len() > FEW) else { return Whereabouts::Only(regions) };
+        let others: Vec<&Region> = all.iter().filter(|region| !regions.contains(region)).collect();
+        match others.len() {
+            0 => Whereabouts::Every,
+            1..=FEW if others.len() < regions.len() => Whereabouts::EveryBut(others),
+            _ => Whereabouts::Only(regions),
+        }
+    }
+}
+
+impl std::fmt::Display for Whereabouts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let listed = |regions: &[&Region]| named(regions.iter().map(ToString::to_string), regions.len(), "Region");
+        match self {
+            Whereabouts::Every => f.write_str("every Region"),
+            Whereabouts::EveryBut(others) => write!(f, "every Region but {}", listed(others)),
+            Whereabouts::Only(regions) => f.write_str(&listed(regions)),
+        }
+    }
+}
+
+fn place_lines<'a>(text: &mut String, plan: &Plan, places: impl Iterator<Item = &'a Target>) {
     let mut regions_of: BTreeMap<AccountId, BTreeSet<&Region>> = BTreeMap::new();
-    for address in places {
-        regions_of.entry(address.target.account).or_default().insert(&address.target.region);
+    for target in places {
+        regions_of.entry(target.account).or_default().insert(&target.region);
     }
-    // Accounts in the same Regions share a line.
-    let mut accounts_of: BTreeMap<Vec<&Region>, Vec<AccountId>> = BTreeMap::new();
+    let mut accounts_of: BTreeMap<Whereabouts<'_>, (Vec<AccountId>, usize)> = BTreeMap::new();
     for (account, regions) in regions_of {
-        accounts_of.entry(regions.into_iter().collect()).or_default().push(account);
+        let count = regions.len();
+        let whereabouts = Whereabouts::of(regions.into_iter().collect(), plan.regions.get(&account));
+        let line = accounts_of.entry(whereabouts).or_default();
+        line.0.push(account);
+        line.1 += count;
     }
-    for (regions, accounts) in accounts_of {
-        let who = named(accounts.iter().map(|id| format!("{} ({id})", plan.name(*id))), accounts.len(), "account");
-        let wher = named(regions.iter().map(ToString::to_string), regions.len(), "Region");
-        let times = match accounts.len() * regions.len() {
-            1 => String::new(),
-            n => format!("{n} in all: "),
-        };
-        let _ = writeln!(text, "    {}", format!("{times}{who}, {wher}").cyan());
+    let mut lines: Vec<_> = accounts_of.into_iter().collect();
+    // The widest first: it says most of what there is to say.
+    lines.sort_by_key(|(_, (_, count))| std::cmp::Reverse(*count));
+    let shown = if lines.len() > NAMED { FEW } else { lines.len() };
+    for (whereabouts, (accounts, count)) in &lines[..shown] {
+        let who = named(accounts.iter().map(|id| account_name(plan, *id)), accounts.len(), "account");
+        // Where accounts are counted already and each is in one Region, that is the number.
+        let is_said = *count == 1 || (*count == accounts.len() && accounts.len() > NAMED);
+        let times = if is_said { String::new() } else { format!("{count} in all: ") };
+        let _ = writeln!(text, "    {}", format!("{times}{who}, {whereabouts}").cyan());
+    }
+    if let Some(rest @ [_, ..]) = lines.get(shown..) {
+        let accounts = rest.iter().map(|(_, (accounts, _))| accounts.len()).sum();
+        let count: usize = rest.iter().map(|(_, (_, count))| count).sum();
+        let more = format!("{count} more in {}, in other Regions each", counted(accounts, "account"));
+        let _ = writeln!(text, "    {}", more.cyan());
+    }
+}
+
+fn account_name(plan: &Plan, id: AccountId) -> String {
+    match plan.names.get(&id) {
+        Some(name) if name != id.as_str() => format!("{name} ({id})"),
+        _ => id.to_string(),
     }
 }
 
@@ -188,7 +253,7 @@ fn place_lines(text: &mut String, plan: &Plan, places: &[&Address]) {
 fn named(names: impl Iterator<Item = String>, count: usize, noun: &str) -> String {
     let mut first: Vec<String> = names.take(NAMED).collect();
     if count > NAMED {
-        first.truncate(3);
+        first.truncate(FEW);
         return format!("{} ({}, …)", counted(count, noun), first.join(", "));
     }
     first.join(", ")
@@ -211,16 +276,24 @@ fn field_line(text: &mut String, field: &FieldChange) {
             let _ = writeln!(text, "    {} {path}: {}", "-".red(), shown(before));
         }
         FieldChangeKind::Changed { before: Value::Array(before), after: Value::Array(after) } => {
-            for gone in before.iter().filter(|item| !after.contains(item)) {
-                let _ = writeln!(text, "    {} {path}: {}", "-".red(), shown(gone));
-            }
-            for new in after.iter().filter(|item| !before.contains(item)) {
-                let _ = writeln!(text, "    {} {path}: {}", "+".green(), shown(new));
-            }
+            items(text, &"-".red().to_string(), &path, before.iter().filter(|item| !after.contains(item)));
+            items(text, &"+".green().to_string(), &path, after.iter().filter(|item| !before.contains(item)));
         }
         FieldChangeKind::Changed { before, after } => {
             let _ = writeln!(text, "    {} {path}: {} → {}", "~".yellow(), shown(before), shown(after));
         }
+    }
+}
+
+/// What one list holds and the other does not.
+fn items<'a>(text: &mut String, sign: &str, path: &str, items: impl Iterator<Item = &'a Value>) {
+    let items: Vec<&Value> = items.collect();
+    let few = if items.len() > NAMED { FEW } else { items.len() };
+    for item in &items[..few] {
+        let _ = writeln!(text, "    {sign} {path}: {}", shown(item));
+    }
+    if items.len() > few {
+        let _ = writeln!(text, "    {sign} {path}: … and {} more", items.len() - few);
     }
 }
 
@@ -249,77 +322,103 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// As much of a text as a line has room for. Whoever wrote it cannot move the cursor with it.
 fn cut(text: &str) -> String {
+    let text = one_line(text);
     if text.chars().count() <= VALUE_WIDTH {
-        return text.to_owned();
+        return text;
     }
     text.chars().take(VALUE_WIDTH - 1).chain(['…']).collect()
+}
+
+/// A text without line breaks and other control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// What is said of a place, without the place: the same words are said of others.
+fn anywhere(text: &str, account: AccountId, region: &Region) -> String {
+    text.replace(account.as_str(), "ACCOUNT").replace(region.as_str(), "REGION")
 }
 
 fn others<'a>(text: &mut String, plan: &Plan, addresses: impl Iterator<Item = &'a Address>) {
     let others: Vec<&Address> = addresses.collect();
     if !others.is_empty() {
         let _ = writeln!(text, "    and likewise:");
-        place_lines(text, plan, &others);
+        place_lines(text, plan, others.into_iter().map(|address| &address.target));
     }
 }
 
 fn blocked(text: &mut String, plan: &Plan) {
-    let mut causes: BTreeMap<(&str, Option<&str>, String), Vec<&Address>> = BTreeMap::new();
+    let mut times: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
     for blocked in &plan.blocked {
-        let title = format!("{} {}", blocked.address.kind, blocked.address.name);
-        causes.entry((&blocked.reason, blocked.hint.as_deref(), title)).or_default().push(&blocked.address);
+        *times.entry((&blocked.reason, blocked.hint.as_deref())).or_default() += 1;
     }
-    for ((reason, hint, title), addresses) in causes {
+    let mut causes: BTreeMap<(String, Option<String>, String), Vec<&Blocked>> = BTreeMap::new();
+    for blocked in &plan.blocked {
+        let Target { account, region } = &blocked.address.target;
+        let title = format!("{} {}", blocked.address.kind, blocked.address.name);
+        // What is said of several places in the very same words may name one of them by chance.
+        let alone = times.get(&(&blocked.reason, blocked.hint.as_deref())) == Some(&1);
+        let said = |text: &str| if alone { anywhere(text, *account, region) } else { text.to_owned() };
+        let cause = (said(&blocked.reason), blocked.hint.as_deref().map(said), title);
+        causes.entry(cause).or_default().push(blocked);
+    }
+    for ((reason, hint, title), group) in causes {
         let _ = writeln!(text, "{} {}", "! blocked".magenta().bold(), title.bold());
-        place_lines(text, plan, &addresses);
-        let _ = writeln!(text, "    {reason}");
+        place_lines(text, plan, group.iter().map(|blocked| &blocked.address.target));
+        // Of one place, or of all in the same words, it is said as it is.
+        let is_same = |other: &&Blocked| other.reason == group[0].reason && other.hint == group[0].hint;
+        let (reason, hint) = match group.iter().all(is_same) {
+            true => (&group[0].reason, group[0].hint.as_ref()),
+            false => (&reason, hint.as_ref()),
+        };
+        let _ = writeln!(text, "    {}", one_line(reason));
         if let Some(hint) = hint {
-            let _ = writeln!(text, "    {} {hint}", "next:".bold());
+            let _ = writeln!(text, "    {} {}", "next:".bold(), one_line(hint));
         }
         text.push('\n');
     }
 }
 
+/// What failures of the same cause share.
+fn cause(error: &OpError) -> String {
+    // The account and role differ from place to place; what is said of them does not.
+    let role = error.role.as_deref().unwrap_or("ROLE");
+    let mut said = anywhere(&error.message.replace(role, "ROLE"), error.account, &error.region);
+    if let Some(at) = said.find("assumed-role/") {
+        said.truncate(at);
+    }
+    format!("{:?}{said}", error.signature())
+}
+
 fn unreadable(text: &mut String, plan: &Plan) {
-    let mut causes: BTreeMap<String, Vec<&crate::plan::Unreadable>> = BTreeMap::new();
+    let mut causes: BTreeMap<String, Vec<&Unreadable>> = BTreeMap::new();
     for unreadable in &plan.unreadable {
         causes.entry(cause(&unreadable.error)).or_default().push(unreadable);
     }
     for group in causes.values() {
         let Some(first) = group.first() else { continue };
         let what = match first.service {
-            Some(service) => format!("{service} in {}", first.target),
-            None => format!("account {} {}", first.target.account, plan.name(first.target.account)),
+            Some(service) => {
+                format!("{service} of {}, {}", account_name(plan, first.target.account), first.target.region)
+            }
+            None => account_name(plan, first.target.account),
         };
         let _ = writeln!(text, "{} {}", "! could not read".red().bold(), what.bold());
         error_lines(text, &first.error);
         if group.len() > 1 {
-            let rest: Vec<String> = group
-                .iter()
-                .skip(1)
-                .map(|other| match other.service {
-                    Some(service) => format!("{service} in {}", other.target),
-                    None => format!("{} ({})", plan.name(other.target.account), other.target.account),
-                })
-                .collect();
-            let _ = writeln!(text, "    likewise: {}", named(rest.iter().cloned(), rest.len(), "other place"));
+            let _ = writeln!(text, "    and likewise:");
+            let (cells, accounts): (Vec<&Unreadable>, Vec<&Unreadable>) =
+                group[1..].iter().partition(|other| other.service.is_some());
+            place_lines(text, plan, cells.iter().map(|other| &other.target));
+            if !accounts.is_empty() {
+                let names = accounts.iter().map(|other| account_name(plan, other.target.account));
+                let _ = writeln!(text, "    {}", named(names, accounts.len(), "account").cyan());
+            }
         }
         text.push('\n');
     }
-}
-
-/// What failures with the same cause share. Account, Region and role differ from place to place; what is said of them
-/// does not.
-fn cause(error: &OpError) -> String {
-    let mut said = error.message.replace(error.account.as_str(), "ACCOUNT").replace(error.region.as_str(), "REGION");
-    if let Some(role) = &error.role {
-        said = said.replace(role.as_str(), "ROLE");
-    }
-    if let Some(at) = said.find("assumed-role/") {
-        said.truncate(at);
-    }
-    format!("{:?}{said}", error.signature())
 }
 
 fn error_lines(text: &mut String, error: &OpError) {
@@ -328,12 +427,13 @@ fn error_lines(text: &mut String, error: &OpError) {
         let _ = writeln!(text, "    as      {role}");
     }
     let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
-    let _ = writeln!(text, "    answer  {code}{}", error.message);
-    if let Some(id) = &error.request_id {
-        let _ = writeln!(text, "    request {}", id.dimmed());
-    }
-    if error.attempts > 1 {
-        let _ = writeln!(text, "    tried   {} times", error.attempts);
+    let _ = writeln!(text, "    answer  {code}{}", one_line(&error.message));
+    let tries = if error.attempts > 1 { format!("{} attempts", error.attempts) } else { String::new() };
+    match (&error.request_id, tries.is_empty()) {
+        (Some(id), true) => drop(writeln!(text, "    request {}", id.dimmed())),
+        (Some(id), false) => drop(writeln!(text, "    request {} ({tries})", id.dimmed())),
+        (None, false) => drop(writeln!(text, "    tried   {tries}")),
+        (None, true) => {}
     }
     if let Some(hint) = &error.hint {
         let _ = writeln!(text, "    {}    {hint}", "next".bold());
@@ -348,22 +448,24 @@ fn orphans(text: &mut String, plan: &Plan) {
     }
     for ((fate, title), addresses) in fates {
         let _ = writeln!(text, "{} {}", "? orphan".blue().bold(), title.bold());
-        place_lines(text, plan, &addresses);
+        place_lines(text, plan, addresses.iter().map(|address| &address.target));
         let _ = writeln!(text, "    ours, and no longer declared: {fate}");
         text.push('\n');
     }
 }
 
 fn notes(text: &mut String, plan: &Plan) {
-    let mut topics: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    let mut topics: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
     for note in &plan.notes {
-        let place = format!("{} ({})/{}", plan.name(note.target.account), note.target.account, note.target.region);
-        topics.entry((&note.topic, &note.text)).or_default().push(place);
+        topics.entry((&note.topic, &note.text)).or_default().push(&note.target);
     }
     for ((topic, words), places) in topics {
         let _ = writeln!(text, "{} {}", "note".cyan().bold(), topic.bold());
-        let _ = writeln!(text, "    {}", named(places.iter().cloned(), places.len(), "place").cyan());
-        let _ = writeln!(text, "    {words}");
+        place_lines(text, plan, places.into_iter());
+        let _ = writeln!(text, "    {}", one_line(words));
         text.push('\n');
     }
 }
+
+#[cfg(test)]
+mod tests;

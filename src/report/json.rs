@@ -121,3 +121,6 @@ fn error_document(error: &OpError) -> Value {
         "hint": error.hint,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,9 @@ pub enum Tamper {
         #[serde(default)]
         multi_region: bool,
     },
-    /// Adds a statement to a bucket's policy that lets everybody read its objects.
-    WidenBucketPolicy { bucket: String },
+    /// Lets everybody in by a bucket's policy: takes the conditions off the statement with this `Sid` and makes it about
+    /// everyone, or, without one, adds a statement that lets everybody read its objects.
+    WidenBucketPolicy { bucket: String, sid: Option<String> },
     /// Replaces a bucket's policy; without one, removes it.
     PutBucketPolicy { bucket: String, policy: Option<Value> },
     /// Replaces a key's policy. The key: its ARN or its alias's ARN.
@@ -131,18 +132,32 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             world.cloudtrail.trails.insert((account, region, name), trail);
             Ok(())
         }
-        Tamper::WidenBucketPolicy { bucket } => {
+        Tamper::WidenBucketPolicy { bucket, sid } => {
             let resource = format!("arn:{}:s3:::{bucket}/*", world.partition);
             let found = bucket_of(world, &bucket)?;
             let empty = || json!({ "Version": "2012-10-17", "Statement": [] });
             let mut policy =
                 found.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(empty);
-            let statement = json!({
-                "Sid": "Widened", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource,
-            });
-            match &mut policy["Statement"] {
-                Value::Array(statements) => statements.push(statement),
-                single => *single = json!([single.take(), statement]),
+            let statements = &mut policy["Statement"];
+            if !statements.is_array() {
+                *statements = json!([statements.take()]);
+            }
+            if let Value::Array(statements) = statements {
+                match &sid {
+                    Some(sid) => {
+                        let Some(statement) = statements.iter_mut().find(|s| s["Sid"] == sid.as_str()) else {
+                            return Err(format!("the policy of bucket {bucket} has no statement {sid}"));
+                        };
+                        statement["Principal"] = json!("*");
+                        if let Some(members) = statement.as_object_mut() {
+                            members.remove("Condition");
+                        }
+                    }
+                    None => statements.push(json!({
+                        "Sid": "Widened", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+                        "Resource": resource,
+                    })),
+                }
             }
             found.policy = Some(policy.to_string());
             Ok(())

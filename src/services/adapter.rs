@@ -37,11 +37,7 @@ pub trait Write: Resource {
     /// # Errors
     ///
     /// The first call that failed; what was written before it stays, and the next run goes on from there.
-    fn apply(
-        &self,
-        seen: Option<&Self>,
-        order: &Order<'_>,
-    ) -> impl Future<Output = Result<Arn, OpError>> + Send;
+    fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> impl Future<Output = Result<Arn, OpError>> + Send;
 
     /// Removes it; kinds that hold data refuse.
     ///

@@ -16,10 +16,14 @@ mod table;
 #[cfg(feature = "aws")]
 pub mod adapter;
 pub mod cloudtrail;
+#[cfg(test)]
+pub(crate) mod estate;
 pub mod kms;
+mod policy_form;
 pub mod s3;
 mod shared_policy;
 
+pub use policy_form::policy_notes;
 pub use shared_policy::SharedPolicy;
 
 services! {
@@ -139,8 +143,8 @@ pub struct Terms {
     pub allow_data_loss: bool,
     /// The role that writes in the account at hand.
     pub running_role: Option<Arn>,
-    /// The account at hand.
-    pub account: Option<AccountId>,
+    /// What is at hand.
+    pub address: Option<Address>,
 }
 
 /// Something that was left as it is although the declaration says otherwise, and how to go on.
@@ -171,6 +175,13 @@ pub struct Shared {
     pub retained: BTreeSet<AccountId>,
     /// Bytes that other people's statements take.
     pub foreign_bytes: BTreeMap<Address, usize>,
+}
+
+impl Shared {
+    /// Bytes of a document that are not ours to use; none where other people's statements go away.
+    fn taken(&self, address: &Address, exclusive: bool) -> usize {
+        if exclusive { 0 } else { self.foreign_bytes.get(address).copied().unwrap_or(0) }
+    }
 }
 
 impl Declared<'_> {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Terms;
-use crate::model::AccountId;
-use crate::policy::{Caller, Decision, Policy, Request, Statement, evaluate};
+use super::{Note, Terms};
+use crate::model::{AccountId, Target};
+use crate::policy::{Caller, Decision, Policy, PrincipalType, Principals, Request, Statement, Who, evaluate};
 
 /// Such a document, with the wish whether other people's statements may stay.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,14 +51,36 @@ impl SharedPolicy {
         }
     }
 
-    /// The accounts that our own statements admit.
+    /// The accounts whose logs our own statements let AWS's services write: what an owner or a reader is granted says
+    /// nothing about that.
     pub fn admitted(&self) -> BTreeSet<AccountId> {
+        self.document.owned().filter(|statement| is_for_services(statement)).flat_map(Statement::account_ids).collect()
+    }
+
+    /// Every account that our own statements name.
+    fn named(&self) -> BTreeSet<AccountId> {
         self.document.owned().flat_map(Statement::account_ids).collect()
     }
 
-    /// How much of the size limit other people's statements take.
+    /// How much of the size limit is taken by what other people wrote: their statements, and the document's `Id`.
     pub fn foreign_bytes(&self) -> usize {
-        Policy::new(self.document.foreign().cloned().collect()).size()
+        let foreign = self.document.foreign().cloned().collect();
+        Policy { statements: foreign, ..self.document.clone() }.size()
+    }
+
+    /// Other people's statements that admit everyone: they stay, and somebody should know. `what` names the policy.
+    pub fn open_notes(&self, target: &Target, what: &str) -> Vec<Note> {
+        let open = self.document.foreign().filter(|statement| statement.is_open_to_world());
+        open.map(|statement| Note {
+            target: target.clone(),
+            topic: "open-policy".to_owned(),
+            text: format!(
+                "statement {} of the {what} admits everyone; it is not ours and is left as it is: constrain it by \
+                 account, or remove it",
+                sid(statement)
+            ),
+        })
+        .collect()
     }
 
     /// Why writing this over `seen` is refused; `what` names it, `limit` is AWS's size limit in bytes.
@@ -72,9 +94,9 @@ impl SharedPolicy {
     ) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(seen) = seen {
-            let lost: Vec<String> =
-                seen.admitted().difference(&self.admitted()).map(ToString::to_string).collect();
+            let lost: BTreeSet<AccountId> = &(&seen.admitted() - &self.admitted()) | &(&seen.named() - &self.named());
             if !lost.is_empty() && !terms.allow_remove_accounts {
+                let lost: Vec<String> = lost.iter().map(ToString::to_string).collect();
                 refusals.push(format!(
                     "the {what} would no longer admit {}: their logs would be lost; name them in profiles.toml, or say \
                      --allow-remove-accounts",
@@ -87,7 +109,7 @@ impl SharedPolicy {
                     refusals.push(format!(
                         "the {what} would lose statement {}, which is not ours: say `exclusive = true` to own the \
                          whole document",
-                        statement.sid.as_deref().unwrap_or("without a Sid")
+                        sid(statement)
                     ));
                 }
             }
@@ -95,7 +117,7 @@ impl SharedPolicy {
         for statement in self.document.owned().filter(|s| s.is_open_to_world()) {
             refusals.push(format!(
                 "statement {} of the {what} would admit everyone: principals must be listed or constrained by account",
-                statement.sid.as_deref().unwrap_or_default()
+                sid(statement)
             ));
         }
         if self.document.size() > limit {
@@ -108,6 +130,17 @@ impl SharedPolicy {
         refusals.extend(survival.refusal(&self.document, terms, what));
         refusals
     }
+}
+
+fn sid(statement: &Statement) -> &str {
+    statement.sid.as_deref().unwrap_or("without a Sid")
+}
+
+fn is_for_services(statement: &Statement) -> bool {
+    matches!(
+        &statement.principal,
+        Some(Principals::Principal(Who::Named(lists))) if lists.contains_key(&PrincipalType::Service)
+    )
 }
 
 /// The access that the running role must still have after a policy was written.
@@ -124,8 +157,7 @@ impl Survival<'_> {
         let role = terms.running_role.as_ref()?.to_string();
         let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
         self.actions.iter().find_map(|action| {
-            let request =
-                Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
+            let request = Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
             match evaluate(document, &request) {
                 Decision::Denied { sid } => Some(format!(
                     "statement {} of the {what} would deny {action} to {role}, the role this tool runs as: change the \
@@ -137,3 +169,6 @@ impl Survival<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

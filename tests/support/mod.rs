@@ -2,6 +2,11 @@
 
 #[cfg(feature = "aws")]
 pub mod estate;
+#[cfg(feature = "aws")]
+pub mod moto;
+#[cfg(feature = "aws")]
+pub mod proxy;
+pub mod python;
 
 use std::path::{Path, PathBuf};
 
@@ -17,9 +22,14 @@ pub fn file(path: &str) -> PathBuf {
     root().join(path)
 }
 
+/// The program.
+pub fn baseline_path() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_baseline"))
+}
+
 /// `baseline`, started in this directory.
 pub fn baseline(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_baseline"));
+    let mut command = Command::new(baseline_path());
     command.env_clear().env("NO_COLOR", "1").current_dir(directory);
     command
 }

@@ -28,7 +28,9 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
             None => return Ok(Reading::default()),
         },
     };
-    Ok(Reading { found: vec![project(cell, address, metadata, alias).await?], notes: Vec::new() })
+    let found = project(cell, address, metadata, alias).await?;
+    let notes = found.spec.shared_policy().map(|policy| policy.open_notes(cell.target, "key policy"));
+    Ok(Reading { found: vec![found], notes: notes.unwrap_or_default() })
 }
 
 async fn describe(cell: &Cell<'_>, id: &str) -> Result<kms::types::KeyMetadata, OpError> {
@@ -212,7 +214,14 @@ impl Key {
         let answer = session
             .call(region, "kms", "CreateKey")
             .run(|| {
-                let create = session.kms().create_key().policy(&policy).description(&self.description);
+                let create = session
+                    .kms()
+                    .create_key()
+                    // The defaults, said aloud: reading refuses a key that is anything else.
+                    .key_spec(KeySpec::SymmetricDefault)
+                    .key_usage(KeyUsageType::EncryptDecrypt)
+                    .policy(&policy)
+                    .description(&self.description);
                 send!(kms, region, create.set_tags(Some(tags.clone())))
             })
             .await?;

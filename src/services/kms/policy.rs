@@ -5,8 +5,10 @@ use crate::policy::{KEY_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
 use crate::services::Declared;
 
 /// The forms a key policy can take, tightest first; the first that fits KMS's 32 KiB is used.
-const FORMS: [&str; 2] =
-    ["the trails of each account by their ARN", "the accounts by their id in one statement, without their trails' ARNs"];
+const FORMS: [&str; 2] = [
+    "the trails of each account by their ARN",
+    "the accounts by their id in one statement, without their trails' ARNs",
+];
 
 fn candidates(declared: &Declared<'_>) -> [Vec<Statement>; 2] {
     [by_trail(declared), by_account(declared)]
@@ -24,7 +26,8 @@ pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static st
 }
 
 fn chosen(declared: &Declared<'_>) -> Option<(usize, Policy)> {
-    let taken = spec::address(declared).and_then(|a| declared.shared.foreign_bytes.get(&a).copied()).unwrap_or(0);
+    let exclusive = declared.baseline.log_key.as_ref().is_some_and(|key| key.exclusive);
+    let taken = spec::address(declared).map_or(0, |address| declared.shared.taken(&address, exclusive));
     first_that_fits(candidates(declared).map(Policy::new), KEY_POLICY_MAX_BYTES.saturating_sub(taken))
 }
 

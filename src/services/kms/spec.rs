@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy;
 use crate::model::{Address, Target};
-use crate::policy::{Effect, KEY_POLICY_MAX_BYTES};
+use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, our_tags};
 
@@ -73,6 +73,17 @@ pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
     wanted.then(|| target(declared)).into_iter().collect()
 }
 
+/// Whether a statement leaves everything about the key to its owner's own policies.
+fn keeps_owner(statement: &Statement, owner: Option<&str>) -> bool {
+    let Actions::Action(actions) = &statement.actions else { return false };
+    let Some(Principals::Principal(Who::Named(lists))) = &statement.principal else { return false };
+    let names = lists.get(&PrincipalType::Aws).map_or(&[][..], Vec::as_slice);
+    statement.effect == Effect::Allow
+        && statement.conditions.is_empty()
+        && actions.iter().any(|action| action.eq_ignore_ascii_case("kms:*"))
+        && names.iter().any(|name| owner.is_none_or(|owner| name.ends_with(owner)))
+}
+
 impl Resource for Key {
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
@@ -94,21 +105,11 @@ impl Resource for Key {
         let survival = Survival { actions: &["kms:PutKeyPolicy", "kms:GetKeyPolicy"], resource: "*" };
         let mut refusals =
             self.policy.refusals(seen.map(|s| &s.policy), terms, "key policy", KEY_POLICY_MAX_BYTES, &survival);
-        let owner = terms.account.map(|id| format!(":iam::{id}:root"));
-        let root_kept = self.policy.document.statements.iter().any(|statement| {
-            statement.effect == Effect::Allow
-                && statement.conditions.is_empty()
-                && statement.actions.names().iter().any(|action| action.eq_ignore_ascii_case("kms:*"))
-                && owner.as_ref().is_none_or(|owner| {
-                    statement.principal.iter().any(|p| match p.who() {
-                        crate::policy::Who::Named(lists) => lists.values().flatten().any(|name| name.ends_with(owner)),
-                        crate::policy::Who::Everyone => false,
-                    })
-                })
-        });
-        if !root_kept {
+        let owner = terms.address.as_ref().map(|address| format!(":iam::{}:root", address.target.account));
+        if !self.policy.document.statements.iter().any(|statement| keeps_owner(statement, owner.as_deref())) {
             refusals.push(
-                "the key policy would leave out the owner account's root: nobody could change the key any more".to_owned(),
+                "the key policy would leave out the owner account's root: nobody could change the key any more"
+                    .to_owned(),
             );
         }
         if self.state != KeyState::Enabled {

@@ -71,8 +71,9 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let partition = cell.declared.profiles.partition;
     let spec = place.project(cell, region, partition).await?;
     let arn = Arn::new(partition, "s3", None, None, &address.name);
+    let notes = spec.policy.open_notes(cell.target, "bucket policy");
     let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
-    Ok(Reading { found: vec![found], notes: Vec::new() })
+    Ok(Reading { found: vec![found], notes })
 }
 
 impl Place<'_> {

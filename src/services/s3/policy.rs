@@ -29,7 +29,8 @@ pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static st
 }
 
 fn chosen(declared: &Declared<'_>, writer: &Writer<'_>) -> Option<(usize, Policy)> {
-    let taken = spec::address(declared).and_then(|a| declared.shared.foreign_bytes.get(&a).copied()).unwrap_or(0);
+    let exclusive = declared.baseline.log_bucket.as_ref().is_some_and(|bucket| bucket.exclusive);
+    let taken = spec::address(declared).map_or(0, |address| declared.shared.taken(&address, exclusive));
     let forms = [writer.per_account(), writer.paths(), writer.accounts(), writer.merged()];
     first_that_fits(forms.map(Policy::new), BUCKET_POLICY_MAX_BYTES.saturating_sub(taken))
 }
@@ -98,9 +99,11 @@ impl<'a> Writer<'a> {
         // Both modes' trails begin with the declared name, so that a change of mode never lacks permission.
         let trail = self.trail_name.unwrap_or_default();
         let writes = self.accounts.iter().map(|id| {
-            self.write(&format!("BaselineCloudTrailWrite{id}"))
-                .on([format!("{}/{id}/*", self.logs)])
-                .when("ArnLike", "aws:SourceArn", [format!("arn:{partition}:cloudtrail:*:{id}:trail/{trail}*")])
+            self.write(&format!("BaselineCloudTrailWrite{id}")).on([format!("{}/{id}/*", self.logs)]).when(
+                "ArnLike",
+                "aws:SourceArn",
+                [format!("arn:{partition}:cloudtrail:*:{id}:trail/{trail}*")],
+            )
         });
         self.tls().into_iter().chain([self.check()]).chain(writes).collect()
     }
@@ -114,10 +117,11 @@ impl<'a> Writer<'a> {
     }
 
     fn accounts(&self) -> Vec<Statement> {
-        let write = self
-            .write("BaselineCloudTrailWrite")
-            .on([format!("{}/*", self.logs)])
-            .when("StringEquals", "aws:SourceAccount", self.ids());
+        let write = self.write("BaselineCloudTrailWrite").on([format!("{}/*", self.logs)]).when(
+            "StringEquals",
+            "aws:SourceAccount",
+            self.ids(),
+        );
         self.tls().into_iter().chain([self.check(), write]).collect()
     }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::policy;
-use crate::model::{Address, Region, Target};
+use crate::model::{Address, Partition, Region, Target};
 use crate::policy::BUCKET_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
@@ -191,7 +191,10 @@ impl Resource for Bucket {
     }
 
     fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
-        let survival = Survival { actions: &["s3:PutBucketPolicy", "s3:GetBucketPolicy"], resource: "*" };
+        let name = terms.address.as_ref().map_or("*", |address| &address.name);
+        let partition = Partition::of_region(&self.region).unwrap_or_default();
+        let resource = format!("arn:{partition}:s3:::{name}");
+        let survival = Survival { actions: &["s3:PutBucketPolicy", "s3:GetBucketPolicy"], resource: &resource };
         let mut refusals =
             self.policy.refusals(seen.map(|s| &s.policy), terms, "bucket policy", BUCKET_POLICY_MAX_BYTES, &survival);
         if self.versioning != Versioning::Enabled {

@@ -1,0 +1,329 @@
+//! The writes of every kind, through a faked wire: what is sent for each field that differs, and that a session that
+//! may only read sends none of it.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use aws_types::region::Region as SdkRegion;
+
+use super::clients::{Access, Aws, Session};
+use crate::config::{Source, load};
+use crate::model::{AccountId, Address, Arn, Fault, OpError, Region};
+use crate::policy::{Policy, Statement};
+use crate::report::Events;
+use crate::services::adapter::Order;
+use crate::services::cloudtrail::{BasicSelectors, Selectors, Trail};
+use crate::services::kms::{Key, KeyState};
+use crate::services::s3::{Bucket, PublicAccessBlock, Versioning};
+use crate::services::{Declared, Place, Reference, Service, Shared, SharedPolicy, Spec};
+
+/// Takes every request, remembers what it asked for, and answers what `answer` says.
+#[derive(Debug, Clone)]
+struct Wire {
+    sent: Arc<Mutex<Vec<String>>>,
+    answer: fn(&str) -> (u16, &'static str),
+}
+
+impl Wire {
+    fn new(answer: fn(&str) -> (u16, &'static str)) -> Self {
+        Wire { sent: Arc::default(), answer }
+    }
+
+    fn sent(&self) -> Vec<String> {
+        std::mem::take(&mut *self.sent.lock().unwrap())
+    }
+
+    fn session(&self, access: Access) -> Session {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(SdkRegion::new("us-east-1"))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .http_client(self.clone())
+            .build();
+        let aws = Arc::new(Aws::with_config(config, 8, Events::nowhere()));
+        let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
+        let credentials = Some(SharedCredentialsProvider::new(keys));
+        Session::new(aws, account("222222222222"), "role".to_owned(), access, credentials, true)
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let asked = match request.headers().get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None => {
+                let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+                let bucket = if path.contains("amazonaws") { "" } else { path };
+                format!("{} {bucket}{query}", request.method())
+            }
+        };
+        let (status, body) = (self.answer)(&asked);
+        self.sent.lock().unwrap().push(asked);
+        let status = StatusCode::try_from(status).unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn account(id: &str) -> AccountId {
+    id.parse().unwrap()
+}
+
+const KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/1";
+const OTHER_KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/2";
+
+/// Everything the shipped baseline wants of the security account in one Region, with its references resolved.
+fn declared_specs() -> Vec<(Address, Spec)> {
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let profiles = source("profiles.toml", include_str!("../../profiles.example.toml"));
+    let text = include_str!("../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
+    let baseline = loaded.baseline.unwrap();
+    let shared = Shared::default();
+    let declared = Declared { profiles: &loaded.profiles, baseline: &baseline, shared: &shared };
+    let regions: [Region; 1] = ["us-east-1".parse().unwrap()];
+    let place = Place { account: loaded.profiles.account(account("222222222222")).unwrap(), regions: &regions };
+    let desired = Service::ALL.iter().flat_map(|service| service.desire(&declared, &place));
+    desired
+        .map(|desired| {
+            let mut spec = desired.spec;
+            for reference in spec.references() {
+                *reference = Reference::Is(KEY.parse().unwrap());
+            }
+            (desired.address, spec)
+        })
+        .collect()
+}
+
+/// A resource that differs from the declared one in one way, and what that way takes.
+struct Case {
+    what: &'static str,
+    seen: Option<Spec>,
+    sends: &'static [&'static str],
+}
+
+fn other_policy() -> SharedPolicy {
+    let foreign = Statement::allow("Somebody", ["s3:GetObject"]).for_services(["example.amazonaws.com"]).on(["*"]);
+    SharedPolicy::seen(Policy::new(vec![foreign]))
+}
+
+fn key_cases(key: &Key) -> Vec<Case> {
+    let case = |what, sends, alter: fn(&mut Key)| {
+        let mut seen = key.clone();
+        alter(&mut seen);
+        Case { what, seen: Some(Spec::KmsKey(Box::new(seen))), sends }
+    };
+    vec![
+        Case { what: "no key", seen: None, sends: &["CreateKey", "EnableKeyRotation", "CreateAlias"] },
+        case("a disabled key", &["EnableKey"], |key| key.state = KeyState::Disabled),
+        case("a key that is to be deleted", &["CancelKeyDeletion", "EnableKey"], |key| {
+            key.state = KeyState::PendingDeletion;
+        }),
+        case("another policy", &["PutKeyPolicy"], |key| key.policy = other_policy()),
+        case("no rotation", &["EnableKeyRotation"], |key| key.rotation = false),
+        case("another description", &["UpdateKeyDescription"], |key| key.description.clear()),
+        case("no tags", &["TagResource"], |key| key.tags.clear()),
+        case("no alias", &["CreateAlias"], |key| key.alias = None),
+        case("no difference", &[], |_| ()),
+    ]
+}
+
+fn bucket_cases(bucket: &Bucket) -> Vec<Case> {
+    let case = |what, sends, alter: fn(&mut Bucket)| {
+        let mut seen = bucket.clone();
+        alter(&mut seen);
+        Case { what, seen: Some(Spec::S3Bucket(Box::new(seen))), sends }
+    };
+    vec![
+        Case {
+            what: "no bucket",
+            seen: None,
+            sends: &[
+                "PUT ",
+                "PUT publicAccessBlock",
+                "PUT ownershipControls",
+                "PUT versioning",
+                "PUT encryption",
+                "GET lifecycle",
+                "PUT lifecycle",
+                "PUT policy",
+                "PUT tagging",
+            ],
+        },
+        case("open access", &["PUT publicAccessBlock"], |b| b.public_access_block = PublicAccessBlock::default()),
+        case("other ownership", &["PUT ownershipControls"], |b| b.object_ownership = None),
+        case("suspended versioning", &["PUT versioning"], |b| b.versioning = Versioning::Suspended),
+        case("another key", &["PUT encryption"], |b| {
+            b.encryption.key = Some(Reference::Is(OTHER_KEY.parse().unwrap()));
+        }),
+        case("no retention", &["GET lifecycle", "PUT lifecycle"], |b| b.retention_days = None),
+        case("another policy", &["PUT policy"], |b| b.policy = other_policy()),
+        case("no tags", &["PUT tagging"], |b| b.tags.clear()),
+        case("no difference", &[], |_| ()),
+    ]
+}
+
+fn trail_cases(trail: &Trail) -> Vec<Case> {
+    let case = |what, sends, alter: fn(&mut Trail)| {
+        let mut seen = trail.clone();
+        alter(&mut seen);
+        Case { what, seen: Some(Spec::CloudtrailTrail(Box::new(seen))), sends }
+    };
+    vec![
+        Case { what: "no trail", seen: None, sends: &["CreateTrail", "StartLogging"] },
+        case("a multi-Region trail", &["UpdateTrail"], |t| t.multi_region = true),
+        case("no global events", &["UpdateTrail"], |t| t.include_global_service_events = false),
+        case("another bucket", &["UpdateTrail"], |t| t.s3_bucket.push('x')),
+        case("another prefix", &["UpdateTrail"], |t| t.s3_key_prefix = Some("x".to_owned())),
+        case("another key", &["UpdateTrail"], |t| t.kms_key = None),
+        case("no validation", &["UpdateTrail"], |t| t.log_file_validation = false),
+        case("other selectors", &["PutEventSelectors"], |t| {
+            t.event_selectors =
+                Selectors::Basic(BasicSelectors { include_management_events: false, ..BasicSelectors::default() });
+        }),
+        case("no recording", &["StartLogging"], |t| t.logging = false),
+        case("no tags", &["AddTags"], |t| t.tags.clear()),
+        case("no difference", &[], |_| ()),
+    ]
+}
+
+fn cases() -> Vec<(Address, Spec, Case)> {
+    let mut all = Vec::new();
+    for (address, spec) in declared_specs() {
+        let cases = match &spec {
+            Spec::KmsKey(key) => key_cases(key),
+            Spec::S3Bucket(bucket) => bucket_cases(bucket),
+            Spec::CloudtrailTrail(trail) => trail_cases(trail),
+        };
+        all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
+    }
+    all
+}
+
+/// What a write is answered; creations are asked for their ARN.
+fn taken(asked: &str) -> (u16, &'static str) {
+    match asked {
+        "CreateKey" => {
+            (200, r#"{"KeyMetadata": {"KeyId": "1", "Arn": "arn:aws:kms:ap-northeast-1:222222222222:key/1"}}"#)
+        }
+        "CreateTrail" => (200, r#"{"TrailARN": "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline"}"#),
+        "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
+        asked if asked.starts_with("PUT") => (200, ""),
+        _ => (200, "{}"),
+    }
+}
+
+async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -> Result<Arn, OpError> {
+    let arn: Arn = match spec {
+        Spec::KmsKey(_) => KEY.parse().unwrap(),
+        Spec::S3Bucket(_) => format!("arn:aws:s3:::{}", address.name).parse().unwrap(),
+        Spec::CloudtrailTrail(_) => "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap(),
+    };
+    let order = Order { session, address, arn: case.seen.as_ref().map(|_| &arn) };
+    spec.apply(case.seen.as_ref(), &order).await
+}
+
+/// Drops what a request says besides the operation: the SDK's own marks.
+fn operations(sent: Vec<String>) -> Vec<String> {
+    sent.into_iter()
+        .map(|asked| {
+            let asked = asked.replace("x-id=CreateBucket", "");
+            asked.split(['&', '=']).next().unwrap_or_default().to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_field_that_differs_takes_its_own_write_and_no_other() {
+    let runs = cases().into_iter().map(|(address, spec, case)| async move {
+        let wire = Wire::new(taken);
+        let session = wire.session(Access::Write);
+        let applied = apply(&session, &address, &spec, &case).await;
+        assert!(applied.is_ok(), "{address}, {}: {applied:?}", case.what);
+        assert_eq!(operations(wire.sent()), case.sends, "{address}, {}", case.what);
+    });
+    futures::future::join_all(runs).await;
+}
+
+#[tokio::test]
+async fn a_session_that_may_only_read_sends_no_write_of_any_kind() {
+    for (address, spec, case) in cases().into_iter().filter(|(_, _, case)| !case.sends.is_empty()) {
+        let wire = Wire::new(taken);
+        let session = wire.session(Access::Read);
+        let error = apply(&session, &address, &spec, &case).await.unwrap_err();
+        assert_eq!(error.fault, Fault::Refused, "{address}, {}: {error}", case.what);
+        assert!(error.message.contains("may only read"), "{error}");
+        let sent = wire.sent();
+        assert!(sent.iter().all(|asked| asked.starts_with("GET")), "{address}, {}: {sent:?}", case.what);
+        assert_eq!(session.aws.ledger().mutating(), 0);
+    }
+}
+
+#[tokio::test]
+async fn deleting_sends_nothing_but_a_trails_deletion() {
+    for (address, spec) in declared_specs() {
+        let wire = Wire::new(taken);
+        let session = wire.session(Access::Write);
+        let arn: Arn = "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap();
+        let order = Order { session: &session, address: &address, arn: Some(&arn) };
+        let deleted = spec.delete(&order).await;
+        match spec {
+            Spec::CloudtrailTrail(_) => {
+                deleted.unwrap();
+                assert_eq!(wire.sent(), ["DeleteTrail"]);
+            }
+            _ => {
+                assert_eq!(deleted.unwrap_err().fault, Fault::Refused);
+                assert!(wire.sent().is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_tried_again_and_a_quota_is_not() {
+    static CALLS: Mutex<u32> = Mutex::new(0);
+    fn throttled_twice(_: &str) -> (u16, &'static str) {
+        let mut calls = CALLS.lock().unwrap();
+        *calls += 1;
+        if *calls <= 2 { (400, r#"{"__type": "ThrottlingException"}"#) } else { (200, r#"{"trailList": []}"#) }
+    }
+    let region: Region = "us-east-1".parse().unwrap();
+    let wire = Wire::new(throttled_twice);
+    let session = wire.session(Access::Read);
+    let describe = || super::send!(aws_sdk_cloudtrail, region, session.cloudtrail().describe_trails());
+    session.call(&region, "cloudtrail", "DescribeTrails").run(describe).await.unwrap();
+    assert_eq!(wire.sent().len(), 3);
+    assert_eq!(session.aws.ledger().of("cloudtrail", "DescribeTrails"), 3);
+
+    let wire = Wire::new(|_| (400, r#"{"__type": "LimitExceededException", "message": "too many"}"#));
+    let session = wire.session(Access::Read);
+    let describe = || super::send!(aws_sdk_cloudtrail, region, session.cloudtrail().describe_trails());
+    let error = session.call(&region, "cloudtrail", "DescribeTrails").run(describe).await.unwrap_err();
+    assert_eq!((error.fault, error.attempts), (Fault::Quota, 1));
+    assert_eq!(wire.sent().len(), 1);
+}
+
+#[test]
+fn every_operation_on_a_read_list_reads_by_its_name() {
+    for service in Service::ALL {
+        for operation in service.reads() {
+            let reads = ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb));
+            assert!(reads, "{service}:{operation}");
+        }
+    }
+}

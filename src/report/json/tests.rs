@@ -1,0 +1,90 @@
+use serde_json::json;
+
+use super::*;
+use crate::model::{Fault, Target};
+use crate::plan::{Blocked, FieldChange, FieldChangeKind, Orphan};
+use crate::report::Outcome;
+use crate::services::estate::{Estate, id, region};
+use crate::services::{Note, Service};
+
+fn plan() -> Plan {
+    let trail = |place: &str| Estate::small().desire(Service::Cloudtrail, "333333333333", &[place]).remove(0);
+    let desired = trail("us-east-1");
+    let fields = vec![
+        FieldChange {
+            path: vec!["include_global_service_events".to_owned()],
+            kind: FieldChangeKind::Changed { before: json!(true), after: json!(false) },
+        },
+        FieldChange {
+            path: vec!["tags".to_owned(), "cost/center".to_owned()],
+            kind: FieldChangeKind::Added { after: json!("1") },
+        },
+    ];
+    let target = Target::new(id("444444444444"), region("us-east-1"));
+    let mut plan = Plan { in_sync: 3, ..Plan::default() };
+    plan.names.insert(id("333333333333"), "payments-prod".to_owned());
+    plan.changes.push(Change {
+        address: desired.address,
+        action: Action::Update,
+        reason: "2 fields differ".to_owned(),
+        fields,
+        requires: desired.requires,
+        depth: 1,
+        desired: desired.spec,
+        seen: None,
+    });
+    plan.blocked.push(Blocked {
+        address: trail("eu-west-1").address,
+        reason: "it bears our name without our tag".to_owned(),
+        hint: Some("tag it".to_owned()),
+    });
+    plan.orphans.push(Orphan { address: trail("eu-west-2").address, fate: "kept; --prune removes it".to_owned() });
+    plan.notes.push(Note { target: target.clone(), topic: "foreign-trail".to_owned(), text: "…".to_owned() });
+    plan.unreadable.push(Unreadable { error: error(&target), target, service: Some(Service::Cloudtrail) });
+    plan
+}
+
+fn error(target: &Target) -> OpError {
+    OpError {
+        account: target.account,
+        region: target.region.clone(),
+        role: Some("arn:aws:iam::444444444444:role/Execution".to_owned()),
+        service: "cloudtrail".to_owned(),
+        operation: "DescribeTrails".to_owned(),
+        fault: Fault::Denied,
+        code: Some("AccessDeniedException".to_owned()),
+        message: "no".to_owned(),
+        request_id: Some("1".to_owned()),
+        attempts: 1,
+        hint: None,
+    }
+}
+
+#[test]
+fn the_plan_document_keeps_its_shape() {
+    insta::assert_snapshot!(format!("{:#}", plan_document(&plan())));
+}
+
+#[test]
+fn an_empty_plan_has_every_member_too() {
+    let (full, empty) = (plan_document(&plan()), plan_document(&Plan::default()));
+    let members = |document: &Value| document.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&full), members(&empty));
+    assert_eq!((&full["complete"], &empty["complete"]), (&json!(false), &json!(true)));
+}
+
+#[test]
+fn an_apply_document_adds_one_outcome_per_change() {
+    let mut plan = plan();
+    for place in ["eu-west-3", "sa-east-1", "us-west-2"] {
+        let mut change = plan.changes[0].clone();
+        change.address.target.region = region(place);
+        plan.changes.push(change);
+    }
+    let because = plan.changes[0].address.clone();
+    let ends =
+        [Outcome::Failed(error(&because.target)), Outcome::Skipped { because }, Outcome::NotStarted, Outcome::Applied];
+    let outcomes: Vec<_> = plan.changes.iter().map(|change| change.address.clone()).zip(ends).collect();
+    let document = apply_document(&plan, &outcomes);
+    insta::assert_snapshot!(format!("{:#}\n{:#}", document["outcomes"], document["result"]));
+}
