@@ -7,5 +7,7 @@ mod invalid;
 #[cfg(feature = "aws")]
 mod moto;
 mod policy_form;
+#[cfg(feature = "aws")]
+mod sandbox;
 mod shipped;
 mod support;

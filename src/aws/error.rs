@@ -62,10 +62,16 @@ where
     let status = failed.raw_response().map(|response| response.status().as_u16());
     let code = failed.code().map(str::to_owned).or_else(|| bodiless_code(call.service(), status).map(str::to_owned));
     let refused = source_of::<Refused>(failed);
-    let no_credentials = source_of::<CredentialsError>(failed);
-    let message = match (refused, no_credentials, failed.message()) {
-        (Some(refused), ..) => refused.to_string(),
-        (None, Some(none), _) => format!("there are no credentials to call with: {}", one_line(&chain(none))),
+    // The SDK takes a lack of credentials for a failure of the connection.
+    let lacking = source_of::<CredentialsError>(failed);
+    let message = match (refused, lacking, failed.message()) {
+        (Some(refused), _, _) => refused.to_string(),
+        (None, Some(CredentialsError::CredentialsNotLoaded(_)), _) => {
+            "no credentials to start from: none in the environment, in a profile, of a web identity, a container or an \
+             instance"
+                .to_owned()
+        }
+        (None, Some(lacking), _) => chain(lacking),
         (None, None, Some(message)) => message.to_owned(),
         (None, None, None) => match (failed, status) {
             (SdkError::ServiceError(_), Some(status)) => format!("HTTP status {status} without an explanation"),
@@ -74,7 +80,7 @@ where
     };
     let fault = match failed {
         _ if refused.is_some() => Fault::Refused,
-        _ if no_credentials.is_some() => Fault::Credentials,
+        _ if lacking.is_some() => Fault::Credentials,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Fault::Unreachable,
         SdkError::ResponseError(_) => Fault::Unreachable,
         SdkError::ConstructionFailure(_) => Fault::Credentials,
@@ -139,13 +145,22 @@ fn hint(error: &OpError) -> Option<String> {
     let role = error.role.as_deref().unwrap_or("the caller");
     let action = iam_action(&error.service, &error.operation);
     let text = match error.fault {
+        Fault::AssumeRefused if error.message.contains("MultiFactorAuthentication") => {
+            "give the code that the device shows now, since each works once; if it was right, check `mfa_serial` in \
+             profiles.toml"
+                .to_owned()
+        }
         Fault::AssumeRefused => format!(
             "check that the role exists, that its trust policy names {role}, that `external_id` in profiles.toml is the \
              one it asks for, and that {role} may call sts:AssumeRole on it"
         ),
         Fault::Denied => format!(
-            "allow `{action}` to {role} (identity policy, permissions boundary and the resource's own policy all count); \
-             `baseline` shows this account as unread until then"
+            "allow `{action}` to {role} (identity policy, permissions boundary and the resource's own policy all count){or}, \
+             then run again",
+            or = match action.as_ref() {
+                "ec2:DescribeRegions" => ", or list the account's Regions with `regions.list` in profiles.toml",
+                _ => "",
+            }
         ),
         Fault::DeniedByScp => format!(
             "a service control policy of the organization that owns {} forbids `{action}`: ask its administrator for an \
@@ -153,10 +168,15 @@ fn hint(error: &OpError) -> Option<String> {
             error.account
         ),
         Fault::RegionDisabled => format!(
-            "enable {region} in account {account}, or leave it out with `regions.exclude` in profiles.toml",
+            "enable {region} in account {account}, or leave it out of its `regions` in profiles.toml",
             region = error.region,
             account = error.account
         ),
+        Fault::Credentials if error.code.is_none() => {
+            "sign in, or name credentials to start from (`profile` under [jump], AWS_PROFILE, keys, the role of the \
+             machine); `aws sts get-caller-identity` shows what there is"
+                .to_owned()
+        }
         Fault::Credentials => {
             "check the starting credentials (`aws sts get-caller-identity`), and sign in again if they expired"
                 .to_owned()
@@ -190,12 +210,6 @@ pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, st
         (_, operation) => operation,
     };
     Cow::Owned(format!("{service}:{action}"))
-}
-
-/// The credentials chain tells what it tried line by line.
-fn one_line(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.join("; ").replace(":;", ":")
 }
 
 /// Walks an error's sources for one of a type.

@@ -25,8 +25,9 @@ pub fn plan(plan: &Plan, details: bool) -> String {
     for group in groups(plan) {
         block(&mut text, plan, &group, details);
     }
-    blocked(&mut text, plan);
+    // The cause before what waits for it.
     unreadable(&mut text, plan);
+    blocked(&mut text, plan);
     orphans(&mut text, plan);
     notes(&mut text, plan);
     text
@@ -147,7 +148,9 @@ fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
             let _ = writeln!(text, "    {statement}");
         }
     }
-    for field in fields {
+    // What goes is known by its name; that it goes is the news.
+    let told = *action != Action::Delete || details;
+    for field in fields.iter().filter(|_| told) {
         // A new resource's tags and policy are a screenful each; --verbose shows them.
         let hidden = *action == Action::Create && is_lengthy(field) || is_empty(field);
         if !details && (hidden || whole.iter().any(|statement| statement.holds(field))) {
@@ -425,9 +428,12 @@ fn error_lines(text: &mut String, error: &OpError) {
     }
     let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
     let _ = writeln!(text, "    answer  {code}{}", one_line(&error.message));
-    if let Some(id) = &error.request_id {
-        let tries = if error.attempts > 1 { format!(" ({} attempts)", error.attempts) } else { String::new() };
-        let _ = writeln!(text, "    request {}{tries}", id.dimmed());
+    let tries = if error.attempts > 1 { format!("{} attempts", error.attempts) } else { String::new() };
+    match (&error.request_id, tries.is_empty()) {
+        (Some(id), true) => drop(writeln!(text, "    request {}", id.dimmed())),
+        (Some(id), false) => drop(writeln!(text, "    request {} ({tries})", id.dimmed())),
+        (None, false) => drop(writeln!(text, "    tried   {tries}")),
+        (None, true) => {}
     }
     if let Some(hint) = &error.hint {
         let _ = writeln!(text, "    {}    {hint}", "next".bold());

@@ -1,6 +1,8 @@
 //! The program as a process in an environment that holds nothing.
 
 #[cfg(feature = "aws")]
+pub mod estate;
+#[cfg(feature = "aws")]
 pub mod moto;
 #[cfg(feature = "aws")]
 pub mod proxy;

@@ -392,7 +392,7 @@ fn retention_that_is_not_shortened_is_said_and_the_rest_is_repaired() {
     let mut bed = Bed::of(estate, "222222222222", &[Service::S3]);
     let (address, mut spec) = (bed.desired[0].address.clone(), bed.desired[0].spec.clone());
     let Spec::S3Bucket(bucket) = &mut spec else { panic!() };
-    bucket.retention_days = Some(400);
+    (bucket.retention_days, bucket.noncurrent_days) = (Some(400), Some(400));
     bucket.versioning = Versioning::Suspended;
     bucket.holds_data.0 = true;
     bucket.encryption.key = Some(Reference::Is(key_arn()));
@@ -406,7 +406,7 @@ fn retention_that_is_not_shortened_is_said_and_the_rest_is_repaired() {
     ");
     bed.terms.allow_data_loss = true;
     let plan = bed.plan();
-    assert!(plan.blocked.is_empty() && plan.changes[0].fields.len() == 2, "{plan:?}");
+    assert!(plan.blocked.is_empty() && plan.changes[0].fields.len() == 3, "{plan:?}");
 }
 
 /// What must hold of any resource that was found: planned, "applied" and planned again, nothing is left to do; and what

@@ -459,10 +459,6 @@ fn a_hundred_accounts_fit_one_screen() {
         889 more in 97 accounts, in other Regions each
         ~ logging: false → true
 
-    ! blocked cloudtrail.trail baseline
-        100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), us-west-2
-        arn:aws:cloudtrail:REGION:ACCOUNT:trail/baseline is not ours
-
     ! could not read cloudtrail of team-000 (300000000000), us-west-2
         call    cloudtrail:DescribeTrails in 300000000000/us-west-2
         as      arn:aws:iam::300000000000:role/Execution
@@ -471,6 +467,10 @@ fn a_hundred_accounts_fit_one_screen() {
         next    allow cloudtrail:DescribeTrails to the role
         and likewise:
         99 accounts (team-001 (300000000001), team-002 (300000000002), team-003 (300000000003), …), us-west-2
+
+    ! blocked cloudtrail.trail baseline
+        100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), us-west-2
+        arn:aws:cloudtrail:REGION:ACCOUNT:trail/baseline is not ours
 
     note foreign-trail
         100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), us-east-1

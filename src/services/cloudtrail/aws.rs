@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::spec::{BasicSelectors, DataResource, Selectors, Trail, bears_our_name};
 use crate::aws::send;
-use crate::model::{Address, Arn, OpError};
+use crate::model::{Address, Arn, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, Spec, Tags, is_ours};
 
@@ -39,12 +39,12 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
             .parse()
             .map_err(|e: crate::model::ArnError| cell.malformed("cloudtrail", "DescribeTrails", &e.to_string()))?;
         let own_account = arn.account() == Some(cell.target.account);
-        let at_home = trail.home_region().is_none_or(|home| home == region.as_str());
-        if own_account && !at_home {
+        let home = trail.home_region().and_then(|home| home.parse().ok()).unwrap_or_else(|| region.clone());
+        if own_account && home != *region && reads(cell, &home) {
             // A shadow: it is read where it lives.
             continue;
         }
-        if own_account && bears_our_name(declared, name) {
+        if own_account && home == *region && bears_our_name(declared, name) {
             let found = project(cell, trail, name, arn).await?;
             if found.ownership == Ownership::Ours || desired_here(cell, name) {
                 reading.found.push(found);
@@ -54,6 +54,11 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
         reading.notes.extend(foreign(cell, trail, name, own_account).await?);
     }
     Ok(reading)
+}
+
+/// Whether trails are read in a Region of this account.
+fn reads(cell: &Cell<'_>, region: &Region) -> bool {
+    super::cells(cell.declared, cell.place).iter().any(|target| target.region == *region)
 }
 
 fn desired_here(cell: &Cell<'_>, name: &str) -> bool {

@@ -90,7 +90,10 @@ impl Place<'_> {
                     error.message = format!("bucket {} exists in another Region", self.bucket);
                     error.hint = Some("set `home_region` to the bucket's Region, or declare another `name`".to_owned());
                 } else if error.fault == Fault::Denied {
-                    error.message = format!("bucket {} is not open to {}", self.bucket, self.owner);
+                    error.message = format!(
+                        "bucket {} belongs to another account than {}, or is closed to it",
+                        self.bucket, self.owner
+                    );
                     error.hint = Some(format!(
                         "if another account owns it, declare another `name` under [log_bucket]; if {} does, allow \
                          s3:ListBucket on it to {}",
@@ -134,6 +137,7 @@ impl Place<'_> {
             &["ServerSideEncryptionConfigurationNotFoundError"],
         )?;
         let rules = self.rules().await?;
+        let ours = rules.iter().find(|rule| is_retention(rule));
         let tags = found(call("GetBucketTagging").run(|| on!(self.get_bucket_tagging)).await, &["NoSuchTagSet"])?;
         let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(1))).await?;
         Ok(Bucket {
@@ -153,7 +157,8 @@ impl Place<'_> {
                 .and_then(|e| e.rules.into_iter().next())
                 .map_or_else(unencrypted, |rule| project_encryption(&rule, self, partition)),
             policy: SharedPolicy::seen(document),
-            retention_days: rules.iter().find_map(retention),
+            retention_days: ours.and_then(|rule| days(rule.expiration()?.days()?)),
+            noncurrent_days: ours.and_then(|rule| days(rule.noncurrent_version_expiration()?.noncurrent_days()?)),
             tags: tags
                 .map(|t| t.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<Tags>())
                 .unwrap_or_default(),
@@ -193,25 +198,31 @@ fn project_encryption(rule: &ServerSideEncryptionRule, place: &Place<'_>, partit
     }
 }
 
-/// Our retention rule's days, if it is ours, switched on and covers the whole bucket, old versions included.
-fn retention(rule: &LifecycleRule) -> Option<u32> {
-    if rule.id() != Some(RETENTION_RULE) || *rule.status() != ExpirationStatus::Enabled {
-        return None;
-    }
-    let days = rule.expiration()?.days()?;
+/// Whether a rule is ours, switched on and covers the whole bucket.
+fn is_retention(rule: &LifecycleRule) -> bool {
     let whole = rule.filter().is_none_or(|filter| filter.prefix().is_none_or(str::is_empty));
-    let versions = rule.noncurrent_version_expiration()?.noncurrent_days()?;
-    (whole && versions == days).then(|| u32::try_from(days).ok()).flatten()
+    rule.id() == Some(RETENTION_RULE) && *rule.status() == ExpirationStatus::Enabled && whole
 }
 
-fn retention_rule(days: u32) -> Option<LifecycleRule> {
-    let days = i32::try_from(days).unwrap_or(i32::MAX);
+fn days(days: i32) -> Option<u32> {
+    u32::try_from(days).ok()
+}
+
+/// Our rule; `None` where everything is kept for ever.
+fn retention_rule(bucket: &Bucket) -> Option<LifecycleRule> {
+    let days = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
+    if bucket.retention_days.is_none() && bucket.noncurrent_days.is_none() {
+        return None;
+    }
+    let expiration = bucket.retention_days.map(|d| LifecycleExpiration::builder().days(days(d)).build());
+    let noncurrent =
+        bucket.noncurrent_days.map(|d| NoncurrentVersionExpiration::builder().noncurrent_days(days(d)).build());
     LifecycleRule::builder()
         .id(RETENTION_RULE)
         .status(ExpirationStatus::Enabled)
         .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .expiration(LifecycleExpiration::builder().days(days).build())
-        .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(days).build())
+        .set_expiration(expiration)
+        .set_noncurrent_version_expiration(noncurrent)
         .abort_incomplete_multipart_upload(
             AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_UPLOAD_DAYS).build(),
         )
@@ -247,8 +258,8 @@ impl Write for Bucket {
         if differs(|a, b| a.encryption != b.encryption) {
             place.put_encryption(&self.encryption, order).await?;
         }
-        if differs(|a, b| a.retention_days != b.retention_days) {
-            place.put_retention(self.retention_days, order).await?;
+        if differs(|a, b| (a.retention_days, a.noncurrent_days) != (b.retention_days, b.noncurrent_days)) {
+            place.put_retention(self, order).await?;
         }
         if differs(|a, b| a.policy != b.policy) {
             let policy = self.policy.document.to_json();
@@ -373,11 +384,11 @@ impl Place<'_> {
     }
 
     /// S3 replaces the whole configuration, so that everybody else's rules are read again and sent along.
-    async fn put_retention(&self, days: Option<u32>, order: &Order<'_>) -> Result<(), OpError> {
+    async fn put_retention(&self, wanted: &Bucket, order: &Order<'_>) -> Result<(), OpError> {
         let mut rules = self.rules().await?;
         let had_ours = rules.iter().any(|rule| rule.id() == Some(RETENTION_RULE));
         rules.retain(|rule| rule.id() != Some(RETENTION_RULE));
-        rules.extend(days.and_then(retention_rule));
+        rules.extend(retention_rule(wanted));
         if rules.is_empty() {
             if had_ours {
                 self.session

@@ -25,6 +25,8 @@ pub struct Bucket {
     pub policy: SharedPolicy,
     /// Days after which logs expire by our rule; `None` keeps them for ever.
     pub retention_days: Option<u32>,
+    /// Days after which versions that were overwritten or deleted go by our rule; `None` keeps them for ever.
+    pub noncurrent_days: Option<u32>,
     /// Its tags.
     pub tags: Tags,
     /// Whether there is anything in it: an empty bucket loses nothing by a shorter retention.
@@ -116,6 +118,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         },
         policy: SharedPolicy::ours(policy::statements(declared, &address.name), bucket.exclusive),
         retention_days: bucket.retention_days,
+        noncurrent_days: bucket.retention_days,
         tags: our_tags(declared.baseline),
         holds_data: Aside(false),
     };
@@ -140,12 +143,17 @@ fn shorter(new: Option<u32>, old: Option<u32>) -> bool {
 impl Bucket {
     /// Whether writing this would shorten the life of logs that exist, without leave to do so.
     fn risks_data(&self, seen: &Self, terms: &Terms) -> bool {
-        seen.holds_data.0 && !terms.allow_data_loss && shorter(self.retention_days, seen.retention_days)
+        let shortened =
+            shorter(self.retention_days, seen.retention_days) || shorter(self.noncurrent_days, seen.noncurrent_days);
+        seen.holds_data.0 && !terms.allow_data_loss && shortened
     }
 }
 
-fn days(retention: Option<u32>) -> String {
-    retention.map_or_else(|| "for ever".to_owned(), |days| format!("for {days} days"))
+/// How long a bucket keeps logs, in words.
+fn kept(bucket: &Bucket) -> String {
+    let days = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| format!("for {days} days"));
+    let (current, old) = (days(bucket.retention_days), days(bucket.noncurrent_days));
+    if current == old { current } else { format!("{current} (old versions {old})") }
 }
 
 impl Resource for Bucket {
@@ -159,16 +167,17 @@ impl Resource for Bucket {
             self.tags.entry(key.clone()).or_insert_with(|| value.clone());
         }
         if self.risks_data(seen, terms) {
-            let kept = Kept {
+            let unshortened = Kept {
                 reason: format!(
                     "logs are kept {} and would be kept {}: retention is not shortened",
-                    days(seen.retention_days),
-                    days(self.retention_days)
+                    kept(seen),
+                    kept(self)
                 ),
                 hint: "raise `retention_days`, or say --allow-data-loss".to_owned(),
             };
             self.retention_days = seen.retention_days;
-            return vec![kept];
+            self.noncurrent_days = seen.noncurrent_days;
+            return vec![unshortened];
         }
         Vec::new()
     }
@@ -200,11 +209,7 @@ impl Resource for Bucket {
                 ));
             }
             if self.risks_data(seen, terms) {
-                refusals.push(format!(
-                    "logs kept {} would be kept {}: say --allow-data-loss",
-                    days(seen.retention_days),
-                    days(self.retention_days)
-                ));
+                refusals.push(format!("logs kept {} would be kept {}: say --allow-data-loss", kept(seen), kept(self)));
             }
         }
         refusals

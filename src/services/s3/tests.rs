@@ -71,6 +71,7 @@ fn a_bucket_in_full() {
         "bucket_key": true,
         "key": "ref:222222222222/eu-west-1/kms.key/baseline-logs"
       },
+      "noncurrent_days": null,
       "object_ownership": "BucketOwnerEnforced",
       "policy": {
         "Statement": [

@@ -69,8 +69,8 @@ pub(super) fn buckets() -> impl Strategy<Value = Spec> {
     let days = prop::option::of(prop::sample::select(vec![30_u32, 400]));
     let flags = any::<[bool; 6]>();
     let encryption = (prop::sample::select(vec!["aws:kms", "AES256"]), reference());
-    (policies(ours.policy.document), versioning, ownership, days, flags, encryption, tags()).prop_map(
-        |(document, versioning, ownership, retention_days, flags, (algorithm, key), tags)| {
+    (policies(ours.policy.document), versioning, ownership, (days.clone(), days), flags, encryption, tags()).prop_map(
+        |(document, versioning, ownership, (retention_days, noncurrent_days), flags, (algorithm, key), tags)| {
             Spec::S3Bucket(Box::new(Bucket {
                 region: region("eu-west-1"),
                 public_access_block: PublicAccessBlock {
@@ -84,6 +84,7 @@ pub(super) fn buckets() -> impl Strategy<Value = Spec> {
                 encryption: Encryption { algorithm: algorithm.to_owned(), key, bucket_key: flags[4] },
                 policy: SharedPolicy::seen(document),
                 retention_days,
+                noncurrent_days,
                 tags,
                 holds_data: crate::services::Aside(flags[5]),
             }))
