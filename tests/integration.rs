@@ -6,6 +6,7 @@ mod house;
 mod invalid;
 #[cfg(feature = "aws")]
 mod moto;
+mod policy_form;
 #[cfg(feature = "aws")]
 mod sandbox;
 mod shipped;

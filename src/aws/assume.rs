@@ -42,13 +42,11 @@ pub struct Chain {
     jump: Jump,
     security: Account,
     codes: MfaCodes,
-    start: AsyncMutex<Option<Start>>,
+    /// Who the starting credentials are; without an answer nobody gets in, so that a failure is final, too.
+    start: OnceCell<Result<Identity, OpError>>,
     hops: Mutex<HashMap<Arn, Arc<Provider>>>,
     confirmed: Mutex<HashMap<AccountId, Arc<OnceCell<Identity>>>>,
 }
-
-/// Who the starting credentials are, or a failure that holds until then.
-type Start = Result<Identity, (OpError, SystemTime)>;
 
 /// What `GetCallerIdentity` answered.
 #[derive(Debug, Clone)]
@@ -67,7 +65,7 @@ impl Chain {
             jump: profiles.jump.clone(),
             security: profiles.account(profiles.security)?.clone(),
             codes,
-            start: AsyncMutex::new(None),
+            start: OnceCell::new(),
             hops: Mutex::default(),
             confirmed: Mutex::default(),
         })
@@ -88,7 +86,7 @@ impl Chain {
         let Some(hop) = &account.hop else {
             let start = self.start().await?;
             if start.account != account.id {
-                return Err(wrong_account(account.id, &region, None, &start));
+                return Err(wrong_account(account.id, &region, None, start));
             }
             return Ok(Session::new(self.aws.clone(), account.id, start.arn.clone(), access, None, true));
         };
@@ -114,20 +112,17 @@ impl Chain {
         Ok(open(true))
     }
 
-    /// Who the starting credentials are. A failure too is the answer for everyone who waits: without a network, a
-    /// thousand accounts would else each try in turn.
-    async fn start(&self) -> Result<Identity, OpError> {
-        let mut held = self.start.lock().await;
-        match &*held {
-            Some(Ok(identity)) => return Ok(identity.clone()),
-            Some(Err((error, until))) if SystemTime::now() < *until => return Err(error.clone()),
-            _ => {}
-        }
-        let guess = self.jump.account.unwrap_or(self.security.id);
-        let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
-        let answer = who(session, self.partition.sts_region()).await;
-        *held = Some(answer.clone().map_err(|error| (error, SystemTime::now() + REFUSAL_HOLDS)));
-        answer
+    async fn start(&self) -> Result<&Identity, OpError> {
+        let region = self.partition.sts_region();
+        let start = self
+            .start
+            .get_or_init(|| async {
+                let guess = self.jump.account.unwrap_or(self.security.id);
+                let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
+                who(session, region).await
+            })
+            .await;
+        start.as_ref().map_err(OpError::clone)
     }
 
     async fn jump_provider(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {

@@ -62,16 +62,15 @@ where
     let status = failed.raw_response().map(|response| response.status().as_u16());
     let code = failed.code().map(str::to_owned).or_else(|| bodiless_code(call.service(), status).map(str::to_owned));
     let refused = source_of::<Refused>(failed);
-    // The SDK takes a lack of credentials for a failure of the connection.
-    let lacking = source_of::<CredentialsError>(failed);
-    let message = match (refused, lacking, failed.message()) {
-        (Some(refused), _, _) => refused.to_string(),
+    let no_credentials = source_of::<CredentialsError>(failed);
+    let message = match (refused, no_credentials, failed.message()) {
+        (Some(refused), ..) => refused.to_string(),
         (None, Some(CredentialsError::CredentialsNotLoaded(_)), _) => {
             "no credentials to start from: none in the environment, in a profile, of a web identity, a container or an \
              instance"
                 .to_owned()
         }
-        (None, Some(lacking), _) => chain(lacking),
+        (None, Some(none), _) => format!("there are no credentials to call with: {}", one_line(&chain(none))),
         (None, None, Some(message)) => message.to_owned(),
         (None, None, None) => match (failed, status) {
             (SdkError::ServiceError(_), Some(status)) => format!("HTTP status {status} without an explanation"),
@@ -80,7 +79,7 @@ where
     };
     let fault = match failed {
         _ if refused.is_some() => Fault::Refused,
-        _ if lacking.is_some() => Fault::Credentials,
+        _ if no_credentials.is_some() => Fault::Credentials,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Fault::Unreachable,
         SdkError::ResponseError(_) => Fault::Unreachable,
         SdkError::ConstructionFailure(_) => Fault::Credentials,
@@ -210,6 +209,12 @@ pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, st
         (_, operation) => operation,
     };
     Cow::Owned(format!("{service}:{action}"))
+}
+
+/// The credentials chain tells what it tried line by line.
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("; ").replace(":;", ":")
 }
 
 /// Walks an error's sources for one of a type.

@@ -25,6 +25,7 @@ pub(super) struct Progress {
 struct State {
     accounts: usize,
     accounts_done: usize,
+    accounts_failed: usize,
     regions: usize,
     cells_done: usize,
     current: BTreeMap<AccountId, String>,
@@ -53,7 +54,7 @@ impl Progress {
                 *state = State { accounts: *accounts, since: Some(Instant::now()), ..State::default() };
                 self.bar.reset();
                 self.bar.set_length(*accounts as u64);
-                self.style("{spinner} reading  [{bar:24}] {msg}");
+                self.style("{spinner} reading  [{bar:24}] {wide_msg}");
                 self.say(&format!("reading {accounts} accounts"));
             }
             Event::RegionsListed { regions, .. } => state.regions += regions,
@@ -71,9 +72,8 @@ impl Progress {
                 state.accounts_done += 1;
                 self.bar.set_position(state.accounts_done as u64);
             }
-            Event::AccountFailed { error } => {
-                self.say(&format!("account {} could not be entered: {}", error.account, error.message));
-            }
+            // The report names it, once for every account that has the same cause.
+            Event::AccountFailed { .. } => state.accounts_failed += 1,
             Event::CallRetried { account, region, service, operation, code, wait, attempt } => {
                 let text = format!(
                     "{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}"
@@ -88,7 +88,7 @@ impl Progress {
                 *state = State { changes: *changes, since: Some(Instant::now()), ..State::default() };
                 self.bar.reset();
                 self.bar.set_length(*changes as u64);
-                self.style("{spinner} applying [{bar:24}] {msg}");
+                self.style("{spinner} applying [{bar:24}] {wide_msg}");
                 self.say(&format!("applying {changes} changes"));
             }
             Event::ChangeStarted { address } => {
@@ -154,11 +154,10 @@ impl State {
             format!("{}/{} changes{}{failed}", self.changes_done, self.changes, rate(self.changes_done))
         } else {
             format!(
-                "{}/{} accounts, {} of {} Regions known so far{}",
+                "{}/{} accounts, {} Regions read{}",
                 self.accounts_done,
                 self.accounts,
                 self.cells_done,
-                self.regions,
                 rate(self.cells_done)
             )
         };

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
@@ -46,7 +46,10 @@ type Readings = BTreeMap<(Service, Target), Result<Reading, OpError>>;
 
 /// An account that was entered and read.
 struct AccountReading {
+    /// The account's Regions, whatever the run is narrowed to.
     regions: Vec<Region>,
+    /// How many of them were read.
+    regions_read: usize,
     readings: Readings,
 }
 
@@ -189,7 +192,7 @@ impl<'a> Survey<'a> {
                 let desired: Vec<Desired> = services.iter().flat_map(|s| s.desire(declared, &place)).collect();
                 let (mut plan, _) = plan_part(account, &desired, &read.readings, &services, facts, options);
                 plan.regions.insert(account.id, read.regions.clone());
-                plan.scope = Scope { accounts: 1, targets: read.regions.len() };
+                plan.scope = Scope { accounts: 1, targets: read.regions_read };
                 plan
             }
             Err(error) => Plan { unreadable: vec![unreadable_account(account.id, error)], ..Plan::default() },
@@ -239,7 +242,6 @@ impl<'a> Survey<'a> {
     ) -> Result<AccountReading, OpError> {
         let (session, enabled) = self.enter(account).await?;
         let regions: Vec<Region> = enabled.into_iter().filter(|r| account.regions.holds(r)).collect();
-        self.events.tell(Event::RegionsListed { account: account.id, regions: regions.len() });
         let place = Place { account, regions: &regions };
         let selected = account.baseline && options.selection.takes_account(account);
         let mut cells: Vec<(Service, Target)> = Vec::new();
@@ -252,6 +254,8 @@ impl<'a> Survey<'a> {
                     .map(|target| (*service, target)),
             );
         }
+        let regions_read = cells.iter().map(|(_, target)| &target.region).collect::<BTreeSet<_>>().len();
+        self.events.tell(Event::RegionsListed { account: account.id, regions: regions_read });
         let readings = stream::iter(cells)
             .map(|(service, target)| {
                 let (session, place) = (&session, &place);
@@ -265,7 +269,7 @@ impl<'a> Survey<'a> {
             .buffer_unordered(CELLS_AT_ONCE)
             .collect()
             .await;
-        Ok(AccountReading { regions, readings })
+        Ok(AccountReading { regions, regions_read, readings })
     }
 }
 

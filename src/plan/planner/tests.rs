@@ -74,7 +74,7 @@ impl Bed {
 
     fn is_there(&mut self, address: &Address, spec: Spec, ownership: Ownership) {
         let cell = (address.kind.service(), address.target.clone());
-        let reading = self.readings.entry(cell).or_insert_with(|| Ok(Reading::default())).as_mut().unwrap();
+        let reading = self.readings.get_mut(&cell).unwrap().as_mut().unwrap();
         reading.found.retain(|found| found.address != *address);
         let arn = match address.kind {
             crate::services::Kind::KmsKey => key_arn(),

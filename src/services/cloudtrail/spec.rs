@@ -121,7 +121,7 @@ fn declared_name(trail: &CloudTrail) -> String {
 }
 
 /// Whether a trail of this name could be one of ours, in either mode.
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", test))]
 pub(super) fn bears_our_name(trail: &CloudTrail, name: &str) -> bool {
     name == trail.name || name.strip_suffix(MULTI_REGION_SUFFIX) == Some(&trail.name)
 }
