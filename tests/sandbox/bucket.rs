@@ -200,9 +200,9 @@ fn every_field_of_the_bucket_is_watched_and_repaired() {
         }
         estate.apply(&[]).ended(0);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     estate.assert_clean();
     assert_eq!(estate.bucket(BUCKET)["tags"]["theirs"], "1", "a foreign tag survives");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

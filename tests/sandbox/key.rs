@@ -120,9 +120,9 @@ fn every_field_of_the_key_is_watched_and_repaired() {
         }
         estate.apply(&[]).ended(0);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     estate.assert_clean();
     assert_eq!(estate.key_arn(), key, "no key was made beside it");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -34,8 +34,8 @@ fn watched_and_repaired(estate: &Estate, cases: Vec<Tampering<'_>>) {
         }
         estate.apply(&[]).ended(0);
     }
-    estate.assert_clean();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    estate.assert_clean();
 }
 
 /// Every field of a trail, changed by its own API, and what a plan says to it.

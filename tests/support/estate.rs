@@ -13,7 +13,6 @@ use baseline::sandbox::{CallCount, Options, Sandbox, Tamper};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const JUMP: &str = "111111111111";
 pub const SECURITY: &str = "222222222222";
 pub const PAYMENTS: &str = "333333333333";
 pub const LEDGER: &str = "444444444444";
