@@ -74,6 +74,15 @@ pub struct Hop {
     pub source_identity: Option<String>,
 }
 
+impl Hop {
+    /// The ARN of the session it opens, as policies and CloudTrail see it.
+    pub fn session_arn(&self) -> String {
+        let account = self.role.account().map(|id| id.to_string()).unwrap_or_default();
+        let role = self.role.role_name().unwrap_or_default();
+        format!("arn:{}:sts::{account}:assumed-role/{role}/{}", self.role.partition(), self.session_name)
+    }
+}
+
 /// An external id: shared with the other party, so never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalId(String);

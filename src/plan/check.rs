@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Action, Blocked, Plan};
 use crate::config::Profiles;
-use crate::model::Address;
+use crate::model::{AccountId, Address};
 use crate::services::{Kind, Ownership, Service, Terms};
 
 /// Moves every change that breaks one of the refusals, and every change that requires one of those, to the blocked.
@@ -12,6 +12,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
     let mut held: BTreeSet<Address> = BTreeSet::new();
     let mut seen: BTreeSet<Address> = BTreeSet::new();
     let mut blocked = Vec::new();
+    let unsettled = unsettled(&plan);
     for change in &plan.changes {
         let mut refusals = Vec::new();
         let account = profiles.account(change.address.target.account);
@@ -47,7 +48,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
                 if found.ownership != Ownership::Ours {
                     refusals.push("it is not ours to delete".to_owned());
                 }
-                if !is_settled(&plan, &change.address) {
+                if unsettled.contains(&part(&change.address)) {
                     refusals.push("what replaces it is not as it should be yet".to_owned());
                 }
             }
@@ -56,7 +57,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
         if change.action != Action::Delete {
             let terms = Terms {
                 address: Some(change.address.clone()),
-                running_role: account.and_then(|a| a.hop.as_ref()).map(|hop| hop.role.clone()),
+                running_hop: account.and_then(|account| account.hop.clone()),
                 ..terms.clone()
             };
             refusals.extend(change.desired.refusals(change.seen.as_ref().map(|found| &found.spec), &terms));
@@ -68,33 +69,40 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
     }
     // What requires a refused change is not started either, however long the chain.
     loop {
-        let dependent = plan
-            .changes
-            .iter()
-            .filter(|change| !held.contains(&change.address))
-            .find_map(|change| Some((&change.address, change.requires.iter().find(|r| held.contains(*r))?)));
-        let Some((address, because)) = dependent else { break };
-        blocked.push(Blocked {
-            address: address.clone(),
-            reason: format!("it requires {because}, which is refused"),
-            hint: None,
-        });
-        held.insert(address.clone());
+        let before = held.len();
+        for change in plan.changes.iter().filter(|change| !held.contains(&change.address)).collect::<Vec<_>>() {
+            if let Some(because) = change.requires.iter().find(|required| held.contains(*required)) {
+                blocked.push(Blocked {
+                    address: change.address.clone(),
+                    reason: format!("it requires {because}, which is refused"),
+                    hint: None,
+                });
+                held.insert(change.address.clone());
+            }
+        }
+        if held.len() == before {
+            break;
+        }
     }
     plan.changes.retain(|change| !held.contains(&change.address));
     plan.blocked.extend(blocked);
     plan
 }
 
-/// Whether nothing else is to be done, held back or unknown in the account and service of something that goes away.
-fn is_settled(plan: &Plan, address: &Address) -> bool {
-    let (account, service) = (address.target.account, address.kind.service());
-    let beside = |other: &Address| other.target.account == account && other.kind.service() == service;
-    !plan.changes.iter().any(|change| change.action != Action::Delete && beside(&change.address))
-        && !plan.blocked.iter().any(|blocked| beside(&blocked.address))
-        && !plan.unreadable.iter().any(|unreadable| {
-            unreadable.target.account == account && unreadable.service.is_none_or(|unread| unread == service)
-        })
+/// The account and the service of a resource: what has to be as it should before anything of it goes away.
+fn part(address: &Address) -> (AccountId, Service) {
+    (address.target.account, address.kind.service())
+}
+
+/// The parts in which something is to be done, held back or unknown.
+fn unsettled(plan: &Plan) -> BTreeSet<(AccountId, Service)> {
+    let changed = plan.changes.iter().filter(|change| change.action != Action::Delete).map(|c| part(&c.address));
+    let blocked = plan.blocked.iter().map(|blocked| part(&blocked.address));
+    let unread = plan.unreadable.iter().flat_map(|unreadable| {
+        let services = unreadable.service.map_or(Service::ALL.to_vec(), |service| vec![service]);
+        services.into_iter().map(|service| (unreadable.target.account, service))
+    });
+    changed.chain(blocked).chain(unread).collect()
 }
 
 #[cfg(test)]

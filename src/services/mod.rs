@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Account, Baseline, Profiles};
+use crate::config::{Account, Baseline, Hop, Profiles};
 use crate::model::{AccountId, Address, Arn, Region, Target};
 
 #[macro_use]
@@ -142,7 +142,7 @@ pub struct Terms {
     /// `--allow-data-loss`.
     pub allow_data_loss: bool,
     /// The role that writes in the account at hand.
-    pub running_role: Option<Arn>,
+    pub running_hop: Option<Hop>,
     /// What is at hand.
     pub address: Option<Address>,
 }

@@ -127,7 +127,7 @@ impl SharedPolicy {
                 self.document.size()
             ));
         }
-        refusals.extend(survival.refusal(&self.document, terms, what));
+        refusals.extend(survival.refusal(&self.document, seen.map(|seen| &seen.document), terms, what));
         refusals
     }
 }
@@ -151,14 +151,42 @@ pub struct Survival<'a> {
     pub resource: &'a str,
 }
 
+/// Condition keys that say who asks and how; what the others say (an address, an endpoint, a time) is not known here.
+const KNOWN_KEYS: [&str; 3] = ["aws:principal", "aws:securetransport", "kms:calleraccount"];
+
 impl Survival<'_> {
+    /// Whether a statement hangs on something that cannot be told here and was in force when the policy was read: it
+    /// let that call through, and is as it was.
+    fn held_while_reading(&self, statement: &Statement, seen: Option<&Policy>) -> bool {
+        let keys = || statement.conditions.values().flat_map(|keys| keys.keys());
+        let untold = |key: &String| {
+            let key = key.to_ascii_lowercase();
+            !KNOWN_KEYS.iter().any(|known| key.starts_with(known))
+        };
+        let unchanged = || {
+            let canonical = statement.canonical();
+            seen.is_some_and(|seen| seen.statements.iter().any(|other| other.canonical() == canonical))
+        };
+        keys().any(untold) && unchanged()
+    }
+
     /// Whether the document would lock the running role out.
-    fn refusal(&self, document: &Policy, terms: &Terms, what: &str) -> Option<String> {
-        let role = terms.running_role.as_ref()?.to_string();
-        let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
+    fn refusal(&self, document: &Policy, seen: Option<&Policy>, terms: &Terms, what: &str) -> Option<String> {
+        let hop = terms.running_hop.as_ref()?;
+        let (role, session) = (hop.role.to_string(), hop.session_arn());
+        // The session is who asks; its ARN leaves out the role's path, so that the role is told apart.
+        let context = BTreeMap::from([
+            ("aws:SecureTransport".to_owned(), vec!["true".to_owned()]),
+            ("aws:PrincipalArn".to_owned(), vec![role.clone()]),
+        ]);
+        let document = Policy {
+            statements: document.statements.iter().filter(|s| !self.held_while_reading(s, seen)).cloned().collect(),
+            ..document.clone()
+        };
         self.actions.iter().find_map(|action| {
-            let request = Request { principal: Caller::Aws(&role), action, resource: self.resource, context: &context };
-            match evaluate(document, &request) {
+            let request =
+                Request { principal: Caller::Aws(&session), action, resource: self.resource, context: &context };
+            match evaluate(&document, &request) {
                 Decision::Denied { sid } => Some(format!(
                     "statement {} of the {what} would deny {action} to {role}, the role this tool runs as: change the \
                      statement first, so that nobody is locked out",

@@ -234,6 +234,19 @@ fn nobody_locks_the_running_role_out() {
     refused: statement BaselineDeny of the bucket policy would deny s3:PutBucketPolicy to arn:aws:iam::222222222222:role/Security, the role this tool runs as: change the statement first, so that nobody is locked out
     refused: statement Theirs of the bucket policy would deny s3:PutBucketPolicy to arn:aws:iam::222222222222:role/Security, the role this tool runs as: change the statement first, so that nobody is locked out
     ");
+    // By the session's own name, too.
+    let mut bed = Bed::new();
+    let session = "arn:aws:sts::222222222222:assumed-role/Security/baseline";
+    policy(bed.desired(BUCKET)).statements.push(Statement::deny("Theirs", ["s3:*"]).for_arns([session]).on(["*"]));
+    assert!(bed.refusal(BUCKET).contains("would deny s3:PutBucketPolicy"), "{}", bed.refusal(BUCKET));
+    // A Deny that hangs on the network let the reading through as it was; a new one is not tried.
+    let deny = Statement::deny("Theirs", ["s3:*"]).for_everyone().on(["*"]);
+    let elsewhere = deny.when("StringNotEquals", "aws:SourceVpce", ["vpce-1"]);
+    let mut bed = Bed::new();
+    policy(bed.desired(BUCKET)).statements.push(elsewhere);
+    assert!(bed.refusal(BUCKET).contains("statement Theirs"), "{}", bed.refusal(BUCKET));
+    bed.seen(BUCKET, |_| ());
+    assert_eq!(bed.refusals(), "");
     // A Deny on the objects alone says nothing about the policy; one on plain HTTP neither: this tool uses TLS.
     let mut bed = Bed::new();
     let objects = "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/*";
