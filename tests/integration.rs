@@ -2,6 +2,8 @@
 
 mod aws_cli;
 mod command_line;
+#[cfg(feature = "aws")]
+mod demo;
 mod house;
 mod invalid;
 #[cfg(feature = "aws")]

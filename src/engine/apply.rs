@@ -12,8 +12,9 @@ use crate::report::{Event, Events, Outcome};
 use crate::services::Reference;
 use crate::services::adapter::Order;
 
-/// Changes that are made at the same time. Requests in flight are bounded apart.
-const CHANGES_AT_ONCE: usize = 128;
+/// Changes that are made at the same time. Requests in flight are bounded apart, and most changes wait most of the time,
+/// since CloudTrail takes one write a second in each account and Region.
+const CHANGES_AT_ONCE: usize = 512;
 
 /// How a run ended: one outcome per change, in the order of the plan.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,7 +40,7 @@ pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Eve
         while under_way.len() < CHANGES_AT_ONCE {
             let Some(index) = run.next() else { break };
             let change = &plan.changes[index];
-            let known = run.arns.clone();
+            let known = run.known(change);
             under_way.push(async move {
                 events.tell(Event::ChangeStarted { address: change.address.clone() });
                 let made = make(change, &known, doors).await;
@@ -170,6 +171,12 @@ impl<'a> Run<'a> {
         let ready = (0..plan.changes.len()).filter(|i| awaited[*i] == 0).collect();
         let outcomes = vec![None; plan.changes.len()];
         Run { plan, dependents, awaited, outcomes, arns: BTreeMap::new(), ready }
+    }
+
+    /// The ARNs of what a change requires, as far as this run made it.
+    fn known(&self, change: &Change) -> BTreeMap<Address, Arn> {
+        let made = |address: &Address| Some((address.clone(), self.arns.get(address)?.clone()));
+        change.requires.iter().filter_map(made).collect()
     }
 
     fn next(&mut self) -> Option<usize> {
