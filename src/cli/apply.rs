@@ -26,7 +26,7 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     leave: LeaveArgs,
     /// Does not ask
-    #[arg(short, long)]
+    #[arg(long)]
     yes: bool,
 }
 

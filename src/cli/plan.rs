@@ -29,7 +29,7 @@ pub(super) struct PlanArgs {
 
 /// What is allowed beyond the ordinary.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Leave")]
+#[command(next_help_heading = "Destructive changes")]
 pub(super) struct LeaveArgs {
     /// Drops accounts that profiles.toml no longer names from the shared policies: their logs stop arriving
     #[arg(long)]

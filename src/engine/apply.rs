@@ -30,15 +30,17 @@ impl Applied {
     }
 }
 
-/// Makes the changes of a plan, and nothing else: each one as soon as everything it requires has ended well.
+/// Makes the changes of a plan, and nothing else: each one as soon as everything it requires has ended well and every
+/// change of an earlier wave has ended.
 pub async fn apply(chain: &Chain, profiles: &Profiles, plan: &Plan, events: &Events) -> Applied {
     events.tell(Event::ApplyStarted { changes: plan.changes.len() });
-    let mut run = Run::new(plan);
+    let wave = |change: &Change| profiles.account(change.address.target.account).map_or(0, |account| account.wave);
+    let mut run = Run::new(plan, wave);
     let doors = &Doors::new(chain, profiles, plan);
     let mut under_way = FuturesUnordered::new();
     loop {
         while under_way.len() < CHANGES_AT_ONCE {
-            let Some(index) = run.next() else { break };
+            let Some(index) = run.next(under_way.is_empty()) else { break };
             let change = &plan.changes[index];
             let known = run.known(change);
             under_way.push(async move {
@@ -153,11 +155,16 @@ struct Run<'a> {
     awaited: Vec<usize>,
     outcomes: Vec<Option<Outcome>>,
     arns: BTreeMap<Address, Arn>,
-    ready: VecDeque<usize>,
+    /// By change: its account's wave.
+    waves: Vec<u32>,
+    /// By wave: how many changes have not ended.
+    open: BTreeMap<u32, usize>,
+    /// By wave: the changes that may start.
+    ready: BTreeMap<u32, VecDeque<usize>>,
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, wave: impl Fn(&Change) -> u32) -> Self {
         let index: HashMap<&Address, usize> =
             plan.changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect();
         let mut dependents = vec![Vec::new(); plan.changes.len()];
@@ -168,9 +175,17 @@ impl<'a> Run<'a> {
                 awaited[dependent] += 1;
             }
         }
-        let ready = (0..plan.changes.len()).filter(|i| awaited[*i] == 0).collect();
+        let waves: Vec<u32> = plan.changes.iter().map(wave).collect();
+        let mut open = BTreeMap::new();
+        let mut ready: BTreeMap<u32, VecDeque<usize>> = BTreeMap::new();
+        for (change, wave) in waves.iter().enumerate() {
+            *open.entry(*wave).or_default() += 1;
+            if awaited[change] == 0 {
+                ready.entry(*wave).or_default().push_back(change);
+            }
+        }
         let outcomes = vec![None; plan.changes.len()];
-        Run { plan, dependents, awaited, outcomes, arns: BTreeMap::new(), ready }
+        Run { plan, dependents, awaited, outcomes, arns: BTreeMap::new(), waves, open, ready }
     }
 
     /// The ARNs of what a change requires, as far as this run made it.
@@ -179,8 +194,26 @@ impl<'a> Run<'a> {
         change.requires.iter().filter_map(made).collect()
     }
 
-    fn next(&mut self) -> Option<usize> {
-        self.ready.pop_front()
+    /// The next change to start: one of the earliest wave that is not over.
+    ///
+    /// With nothing under way (`idle`) a later wave's change may go first: only something that the earlier wave
+    /// requires can hold it up then.
+    fn next(&mut self, idle: bool) -> Option<usize> {
+        let current = *self.open.iter().find(|(_, open)| **open > 0)?.0;
+        if let Some(change) = self.ready.get_mut(&current).and_then(VecDeque::pop_front) {
+            return Some(change);
+        }
+        if !idle {
+            return None;
+        }
+        self.ready.values_mut().find_map(VecDeque::pop_front)
+    }
+
+    fn end(&mut self, change: usize, outcome: Outcome) {
+        self.outcomes[change] = Some(outcome);
+        if let Some(open) = self.open.get_mut(&self.waves[change]) {
+            *open -= 1;
+        }
     }
 
     /// Notes how a change ended; answers it and what else ended by that: everything that required it, if it failed.
@@ -190,18 +223,18 @@ impl<'a> Run<'a> {
                 if let Some(arn) = arn {
                     self.arns.insert(self.plan.changes[index].address.clone(), arn);
                 }
-                for dependent in &self.dependents[index] {
-                    self.awaited[*dependent] -= 1;
-                    if self.awaited[*dependent] == 0 && self.outcomes[*dependent].is_none() {
-                        self.ready.push_back(*dependent);
+                for dependent in self.dependents[index].clone() {
+                    self.awaited[dependent] -= 1;
+                    if self.awaited[dependent] == 0 && self.outcomes[dependent].is_none() {
+                        self.ready.entry(self.waves[dependent]).or_default().push_back(dependent);
                     }
                 }
-                self.outcomes[index] = Some(Outcome::Applied);
+                self.end(index, Outcome::Applied);
                 vec![(index, Outcome::Applied)]
             }
             Err(error) => {
                 let failed = Outcome::Failed(error);
-                self.outcomes[index] = Some(failed.clone());
+                self.end(index, failed.clone());
                 let mut ended = vec![(index, failed)];
                 let mut next = 0;
                 while let Some((bad, _)) = ended.get(next) {
@@ -209,7 +242,7 @@ impl<'a> Run<'a> {
                     for dependent in self.dependents[*bad].clone() {
                         if self.outcomes[dependent].is_none() {
                             let skipped = Outcome::Skipped { because: because.clone() };
-                            self.outcomes[dependent] = Some(skipped.clone());
+                            self.end(dependent, skipped.clone());
                             ended.push((dependent, skipped));
                         }
                     }
@@ -225,3 +258,6 @@ impl<'a> Run<'a> {
         self.plan.changes.iter().map(|change| change.address.clone()).zip(outcomes).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
