@@ -133,7 +133,7 @@ fn key_cases(key: &Key) -> Vec<Case> {
         case("a key that is to be deleted", &["CancelKeyDeletion", "EnableKey"], |key| {
             key.state = KeyState::PendingDeletion;
         }),
-        case("another policy", &["PutKeyPolicy"], |key| key.policy = other_policy()),
+        case("another policy", &["GetKeyPolicy", "PutKeyPolicy"], |key| key.policy = other_policy()),
         case("no rotation", &["EnableKeyRotation"], |key| key.rotation = false),
         case("another description", &["UpdateKeyDescription"], |key| key.description.clear()),
         case("no tags", &["TagResource"], |key| key.tags.clear()),
@@ -171,7 +171,7 @@ fn bucket_cases(bucket: &Bucket) -> Vec<Case> {
             b.encryption.key = Some(Reference::Is(OTHER_KEY.parse().unwrap()));
         }),
         case("no retention", &["GET lifecycle", "PUT lifecycle"], |b| b.retention_days = None),
-        case("another policy", &["PUT policy"], |b| b.policy = other_policy()),
+        case("another policy", &["GET policy", "PUT policy"], |b| b.policy = other_policy()),
         case("no tags", &["PUT tagging"], |b| b.tags.clear()),
         case("no difference", &[], |_| ()),
     ]
@@ -221,6 +221,19 @@ fn taken(asked: &str) -> (u16, &'static str) {
             (200, r#"{"KeyMetadata": {"KeyId": "1", "Arn": "arn:aws:kms:ap-northeast-1:222222222222:key/1"}}"#)
         }
         "CreateTrail" => (200, r#"{"TrailARN": "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline"}"#),
+        "GetKeyPolicy" => (
+            200,
+            concat!(
+                r#"{"Policy": "{\"Version\": \"2012-10-17\", \"Statement\": {\"Sid\": \"Somebody\", "#,
+                r#"\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"example.amazonaws.com\"}, "#,
+                r#"\"Action\": \"s3:GetObject\", \"Resource\": \"*\"}}"}"#,
+            ),
+        ),
+        "GET policy" => (
+            200,
+            r#"{"Version": "2012-10-17", "Statement": {"Sid": "Somebody", "Effect": "Allow",
+                "Principal": {"Service": "example.amazonaws.com"}, "Action": "s3:GetObject", "Resource": "*"}}"#,
+        ),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
         _ => (200, "{}"),
@@ -268,9 +281,32 @@ async fn a_session_that_may_only_read_sends_no_write_of_any_kind() {
         assert_eq!(error.fault, Fault::Refused, "{address}, {}: {error}", case.what);
         assert!(error.message.contains("may only read"), "{error}");
         let sent = wire.sent();
-        assert!(sent.iter().all(|asked| asked.starts_with("GET")), "{address}, {}: {sent:?}", case.what);
+        let reads = |asked: &String| asked.starts_with("GET") || asked.starts_with("Get");
+        assert!(sent.iter().all(reads), "{address}, {}: {sent:?}", case.what);
         assert_eq!(session.aws.ledger().mutating(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten() {
+    let mut tried = 0;
+    for (address, spec, case) in cases().into_iter().filter(|(_, _, case)| case.what == "another policy") {
+        tried += 1;
+        // Another one than was seen, and one that nobody can read.
+        for changed in [
+            r#"{"Policy": "{\"Version\": \"2012-10-17\", \"Statement\": []}", "Version": "2012-10-17", "Statement": []}"#,
+            "{}",
+        ] {
+            static CHANGED: Mutex<&'static str> = Mutex::new("");
+            *CHANGED.lock().unwrap() = changed;
+            let wire = Wire::new(|_| (200, *CHANGED.lock().unwrap()));
+            let session = wire.session(Access::Write);
+            let error = apply(&session, &address, &spec, &case).await.unwrap_err();
+            assert!(error.message.contains("changed by somebody"), "{error}");
+            assert_eq!(session.aws.ledger().mutating(), 0, "{:?}", wire.sent());
+        }
+    }
+    assert_eq!(tried, 2);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use super::{Declared, Place, Resource};
+use super::{Declared, Place, Resource, SharedPolicy};
 use crate::aws::Session;
 use crate::model::{Address, Arn, Fault, OpError, Target};
+use crate::policy::Policy;
 
 /// The unit of reading: one service in one target.
 #[derive(Clone, Copy)]
@@ -84,6 +85,25 @@ impl Order<'_> {
     pub fn malformed(&self, operation: &str, message: &str) -> OpError {
         let service = self.address.kind.service().as_str();
         failure(self.session, &self.address.target, service, operation, Fault::Other, message)
+    }
+
+    /// Makes sure that a document that other people write into, too, is still as it was `seen`: a write replaces the
+    /// whole of it, and what came in since would be lost. `now` is what AWS holds, if anything.
+    ///
+    /// # Errors
+    ///
+    /// It is another one by now; nothing was written.
+    pub fn unchanged(&self, operation: &str, seen: &SharedPolicy, now: Option<&str>) -> Result<(), OpError> {
+        let same = match now {
+            Some(text) => Policy::parse(text).is_ok_and(|now| now.equivalent(&seen.document)),
+            None => seen.document.statements.is_empty(),
+        };
+        if same {
+            return Ok(());
+        }
+        let mut error = self.refused(operation, "the policy was changed by somebody after it was planned");
+        error.hint = Some("run again: the next plan starts from what is there now".to_owned());
+        Err(error)
     }
 
     /// A write that this tool never makes.

@@ -4,7 +4,7 @@ use aws_sdk_kms as kms;
 use kms::types::{KeySpec, KeyState as SdkState, KeyUsageType, Tag};
 
 use super::spec::{ALIAS_TAG, Key, KeyState, address};
-use crate::aws::{found, send};
+use crate::aws::{Session, found, send};
 use crate::model::{Address, Arn, Fault, OpError, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
@@ -112,11 +112,8 @@ async fn project(
             .await,
         &["KMSInvalidStateException", "UnsupportedOperationException"],
     )?;
-    let policy = session
-        .call(region, "kms", "GetKeyPolicy")
-        .run(|| send!(kms, region, session.kms().get_key_policy().key_id(id).policy_name("default")))
-        .await?;
-    let document = Policy::parse(policy.policy().unwrap_or_default())
+    let policy = policy(session, region, id).await?;
+    let document = Policy::parse(&policy)
         .map_err(|e| cell.malformed("kms", "GetKeyPolicy", &format!("the key policy cannot be read: {e}")))?;
     let tags = tags(cell, id).await?;
     let arn = metadata.arn().unwrap_or_default();
@@ -133,6 +130,15 @@ async fn project(
         })),
         address,
     })
+}
+
+/// The key policy as it is now.
+async fn policy(session: &Session, region: &Region, id: &str) -> Result<String, OpError> {
+    let answer = session
+        .call(region, "kms", "GetKeyPolicy")
+        .run(|| send!(kms, region, session.kms().get_key_policy().key_id(id).policy_name("default")))
+        .await?;
+    Ok(answer.policy.unwrap_or_default())
 }
 
 fn sdk_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
@@ -166,6 +172,7 @@ impl Write for Key {
                 .await?;
         }
         if self.policy != seen.policy {
+            order.unchanged("PutKeyPolicy", &seen.policy, Some(&policy(session, region, &id).await?))?;
             let policy = self.policy.document.to_json();
             session
                 .call(region, "kms", "PutKeyPolicy")

@@ -108,8 +108,7 @@ impl Place<'_> {
 
     async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
         let call = |operation| self.session.call(self.region, "s3", operation);
-        let policy = found(call("GetBucketPolicy").run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
-        let document = match policy.and_then(|answer| answer.policy) {
+        let document = match self.policy().await? {
             Some(text) => Policy::parse(&text).map_err(|e| {
                 cell.malformed("s3", "GetBucketPolicy", &format!("the bucket policy cannot be read: {e}"))
             })?,
@@ -164,6 +163,13 @@ impl Place<'_> {
                 .unwrap_or_default(),
             holds_data: Aside(objects.key_count().unwrap_or_default() > 0 || !objects.contents().is_empty()),
         })
+    }
+
+    /// The policy as it is now, if there is one.
+    async fn policy(&self) -> Result<Option<String>, OpError> {
+        let call = self.session.call(self.region, "s3", "GetBucketPolicy");
+        let answer = found(call.run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
+        Ok(answer.and_then(|answer| answer.policy))
     }
 
     async fn rules(&self) -> Result<Vec<LifecycleRule>, OpError> {
@@ -262,6 +268,9 @@ impl Write for Bucket {
             place.put_retention(self, order).await?;
         }
         if differs(|a, b| a.policy != b.policy) {
+            if let Some(seen) = seen {
+                order.unchanged("PutBucketPolicy", &seen.policy, place.policy().await?.as_deref())?;
+            }
             let policy = self.policy.document.to_json();
             place
                 .session
