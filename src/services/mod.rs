@@ -65,6 +65,13 @@ pub fn our_tags(baseline: &Baseline) -> Tags {
     tags
 }
 
+/// Keeps other people's tags beside ours.
+fn keep_tags(ours: &mut Tags, seen: &Tags) {
+    for (key, value) in seen {
+        ours.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+}
+
 /// Whether the tags say that the resource is ours.
 pub fn is_ours(tags: &Tags) -> bool {
     tags.get(OWNER_TAG.0).is_some_and(|value| value == OWNER_TAG.1)

@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::config::{CloudTrail, ManagementEvents, Mode};
 use crate::model::{Address, Target};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, kms, our_tags, s3,
+    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags, s3,
 };
 
 /// A trail, as far as this tool decides about it: its CloudWatch Logs group, SNS topic and Insights stay as they are.
@@ -183,9 +183,7 @@ impl Resource for Trail {
     }
 
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
-        for (key, value) in &seen.tags {
-            self.tags.entry(key.clone()).or_insert_with(|| value.clone());
-        }
+        keep_tags(&mut self.tags, &seen.tags);
         Vec::new()
     }
 

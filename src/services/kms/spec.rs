@@ -4,7 +4,7 @@ use super::policy;
 use crate::model::{Address, Target};
 use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, our_tags};
+use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
 
 /// A customer managed key with its alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,9 +87,7 @@ fn keeps_owner(statement: &Statement, owner: Option<&str>) -> bool {
 impl Resource for Key {
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
-        for (key, value) in &seen.tags {
-            self.tags.entry(key.clone()).or_insert_with(|| value.clone());
-        }
+        keep_tags(&mut self.tags, &seen.tags);
         Vec::new()
     }
 

@@ -5,7 +5,7 @@ use crate::model::{Address, Partition, Region, Target};
 use crate::policy::BUCKET_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
-    Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, kms, our_tags,
+    Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags,
 };
 
 /// A bucket for logs.
@@ -163,9 +163,7 @@ impl Resource for Bucket {
 
     fn adopt(&mut self, seen: &Self, terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
-        for (key, value) in &seen.tags {
-            self.tags.entry(key.clone()).or_insert_with(|| value.clone());
-        }
+        keep_tags(&mut self.tags, &seen.tags);
         if self.risks_data(seen, terms) {
             let unshortened = Kept {
                 reason: format!(
