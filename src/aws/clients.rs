@@ -151,6 +151,13 @@ pub struct Session {
     kms: OnceLock<aws_sdk_kms::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
     cloudtrail: OnceLock<aws_sdk_cloudtrail::Client>,
+    config: OnceLock<aws_sdk_config::Client>,
+    eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+    guardduty: OnceLock<aws_sdk_guardduty::Client>,
+    iam: OnceLock<aws_sdk_iam::Client>,
+    lambda: OnceLock<aws_sdk_lambda::Client>,
+    sns: OnceLock<aws_sdk_sns::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
 /// Builds a client once: the account's credentials and the guard are the same for every service.
@@ -197,6 +204,13 @@ impl Session {
             kms: OnceLock::new(),
             s3: OnceLock::new(),
             cloudtrail: OnceLock::new(),
+            config: OnceLock::new(),
+            eventbridge: OnceLock::new(),
+            guardduty: OnceLock::new(),
+            iam: OnceLock::new(),
+            lambda: OnceLock::new(),
+            sns: OnceLock::new(),
+            sqs: OnceLock::new(),
         }
     }
 
@@ -222,6 +236,34 @@ impl Session {
     client!(
         /// The CloudTrail client.
         cloudtrail, aws_sdk_cloudtrail
+    );
+    client!(
+        /// The AWS Config client.
+        config, aws_sdk_config
+    );
+    client!(
+        /// The EventBridge client.
+        eventbridge, aws_sdk_eventbridge
+    );
+    client!(
+        /// The GuardDuty client.
+        guardduty, aws_sdk_guardduty
+    );
+    client!(
+        /// The IAM client; it is sent to the partition's global Region.
+        iam, aws_sdk_iam
+    );
+    client!(
+        /// The Lambda client.
+        lambda, aws_sdk_lambda
+    );
+    client!(
+        /// The SNS client.
+        sns, aws_sdk_sns
+    );
+    client!(
+        /// The SQS client.
+        sqs, aws_sdk_sqs
     );
 
     /// Names a call, to be [run](Call::run).

@@ -197,7 +197,7 @@ fn hint(error: &OpError) -> Option<String> {
 
 /// The IAM action that an operation needs, where it is not spelt the same.
 ///
-/// Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
+/// Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon S3 and EventBridge.
 pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, str> {
     let action = match (service, operation) {
         ("s3", "HeadBucket") => "ListBucket",
@@ -209,7 +209,8 @@ pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, st
         ("s3", "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle") => "PutLifecycleConfiguration",
         (_, operation) => operation,
     };
-    Cow::Owned(format!("{service}:{action}"))
+    let prefix = if service == "eventbridge" { "events" } else { service };
+    Cow::Owned(format!("{prefix}:{action}"))
 }
 
 /// Walks an error's sources for one of a type.

@@ -17,7 +17,7 @@ pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionCh
 pub use schema::{baseline_schema, profiles_schema};
 
 pub(crate) use at::{At, Section};
-pub(crate) use check::check_region;
+pub(crate) use check::{Context, check_region};
 pub(crate) use problem::Findings;
 
 use std::collections::BTreeMap;
@@ -29,13 +29,17 @@ use self::check::{CheckedProfiles, check_baseline, check_profiles};
 use self::raw::{RawAccount, RawBaseline, RawProfiles};
 use crate::model::Digest;
 use crate::services::cloudtrail::config::CloudTrail;
+use crate::services::config::config::Config;
+use crate::services::eventbridge::config::Events;
+use crate::services::guardduty::config::GuardDuty;
 use crate::services::kms::config::LogKey;
 use crate::services::s3::config::LogBucket;
+use crate::services::sns::config::Notify;
 
 /// What should be, everywhere: the checked content of `baseline.toml`.
 ///
 /// A section that is `None` was left out: it is neither read nor changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
     /// The name of this baseline, shown in plans and put in the `baseline` tag.
     pub name: String,
@@ -47,6 +51,14 @@ pub struct Baseline {
     pub log_bucket: Option<LogBucket>,
     /// The trails.
     pub cloudtrail: Option<CloudTrail>,
+    /// AWS Config.
+    pub config: Option<Config>,
+    /// Threat detection.
+    pub guardduty: Option<GuardDuty>,
+    /// Which events are forwarded.
+    pub events: Option<Events>,
+    /// Who hears of them.
+    pub notify: Option<Notify>,
 }
 
 /// The two files, checked.

@@ -134,6 +134,8 @@ pub struct Account {
     pub id: AccountId,
     /// Its name for people.
     pub name: String,
+    /// The e-mail address of its root user, which GuardDuty's invitations ask for.
+    pub email: Option<String>,
     /// What it is to the estate.
     pub duty: Duty,
     /// Whether it gets the baseline.

@@ -10,8 +10,12 @@ use serde::Deserialize;
 use super::at::{At, Section};
 use crate::model::Partition;
 use crate::services::cloudtrail::config::RawCloudTrail;
+use crate::services::config::config::RawConfig;
+use crate::services::eventbridge::config::RawEvents;
+use crate::services::guardduty::config::RawGuardDuty;
 use crate::services::kms::config::RawLogKey;
 use crate::services::s3::config::RawLogBucket;
+use crate::services::sns::config::RawNotify;
 
 /// Who and where: every account of the company, and how to get into it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +73,8 @@ pub(crate) struct RawJump {
     pub baseline: Option<At<bool>>,
     /// A name for people. Default: jump.
     pub name: Option<At<String>>,
+    /// The e-mail address of its root user, which GuardDuty's invitations ask for.
+    pub email: Option<At<String>>,
     /// Groups it belongs to, for --group.
     pub groups: Option<Vec<At<String>>>,
     /// When it is rolled out: lower waves first. Default: 1.
@@ -107,6 +113,8 @@ pub(crate) struct RawSecurity {
     pub baseline: Option<At<bool>>,
     /// A name for people. Default: security.
     pub name: Option<At<String>>,
+    /// The e-mail address of its root user, which GuardDuty's invitations ask for.
+    pub email: Option<At<String>>,
     /// Groups it belongs to, for --group.
     pub groups: Option<Vec<At<String>>>,
     /// When it is rolled out: lower waves first. Default: 0.
@@ -142,6 +150,8 @@ pub(crate) struct RawLogArchive {
     pub baseline: Option<At<bool>>,
     /// A name for people. Default: log-archive.
     pub name: Option<At<String>>,
+    /// The e-mail address of its root user, which GuardDuty's invitations ask for.
+    pub email: Option<At<String>>,
     /// Groups it belongs to, for --group.
     pub groups: Option<Vec<At<String>>>,
     /// When it is rolled out: lower waves first. Default: 0.
@@ -187,6 +197,8 @@ pub(crate) struct RawAccount {
     pub id: Option<At<String>>,
     /// A name for people. Default: the id.
     pub name: Option<At<String>>,
+    /// The e-mail address of its root user, which GuardDuty's invitations ask for.
+    pub email: Option<At<String>>,
     /// Groups it belongs to, for --group.
     pub groups: Option<Vec<At<String>>>,
     /// When it is rolled out: lower waves first. Default: that of [defaults], or 1.
@@ -241,4 +253,12 @@ pub(crate) struct RawBaseline {
     pub log_bucket: Option<Section<RawLogBucket>>,
     /// The trails.
     pub cloudtrail: Option<Section<RawCloudTrail>>,
+    /// AWS Config.
+    pub config: Option<Section<RawConfig>>,
+    /// Threat detection.
+    pub guardduty: Option<Section<RawGuardDuty>>,
+    /// Which events are forwarded to the security account.
+    pub events: Option<Section<RawEvents>>,
+    /// Who hears of them.
+    pub notify: Option<Section<RawNotify>>,
 }

@@ -4,8 +4,10 @@ use futures::stream::{self, StreamExt};
 
 use crate::aws::{Access, Chain, Session, enabled_regions};
 use crate::config::{Account, Baseline, Profiles};
-use crate::model::{AccountId, OpError, Region, Target};
-use crate::plan::{AccountView, Blocked, Fact, Facts, Plan, Scope, Selection, Unreadable, plan_account, shared_of};
+use crate::model::{AccountId, Address, OpError, Region, Target};
+use crate::plan::{
+    AccountView, Blocked, Fact, Facts, Orphans, Plan, Scope, Selection, Unreadable, plan_account, shared_of,
+};
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
 use crate::services::{Declared, Desired, Found, Place, Reading, Service, Shared, Terms, policy_notes};
@@ -43,6 +45,15 @@ pub struct EstateAccount {
 }
 
 type Readings = BTreeMap<(Service, Target), Result<Reading, OpError>>;
+
+/// An account that was entered.
+struct WayIn {
+    session: Session,
+    /// Every Region that is enabled there.
+    enabled: Vec<Region>,
+    /// Those that get the baseline.
+    regions: Vec<Region>,
+}
 
 /// An account that was entered and read.
 struct AccountReading {
@@ -89,39 +100,66 @@ impl<'a> Survey<'a> {
         let selection = &options.selection;
         let targets: Vec<&Account> = self.profiles.baselined().filter(|a| selection.takes_account(a)).collect();
         self.events.tell(Event::ReadingStarted { accounts: targets.len() });
-        let nothing = Shared::default();
-        let before = Declared { profiles: self.profiles, baseline, shared: &nothing };
 
-        // The holders of what all accounts share come first: the others are planned with what is known of it.
-        let mut plan = Plan::default();
-        let mut holders: BTreeMap<AccountId, Result<AccountReading, OpError>> = BTreeMap::new();
-        for id in Service::SHARED.iter().filter_map(|service| service.holder(self.profiles)) {
-            if let (false, Some(account)) = (holders.contains_key(&id), self.profiles.account(id)) {
-                holders.insert(id, self.read(account, &before, options).await);
+        // Which Regions there are comes before anything else: what one account holds for the others depends on it.
+        let holding = holders(self.profiles);
+        let mut to_enter = targets.clone();
+        for id in &holding {
+            if let (true, Some(account)) = (targets.iter().all(|a| a.id != *id), self.profiles.account(*id)) {
+                to_enter.push(account);
             }
         }
-        let shared = {
+        let mut entered = self.enter_all(&to_enter).await;
+        let mut shared = self.regions_of(&entered);
+
+        // The holders of what all accounts share come next: the others are planned with what is known of it.
+        let mut plan = Plan::default();
+        let mut holders: BTreeMap<AccountId, Result<AccountReading, OpError>> = BTreeMap::new();
+        let before = Declared { profiles: self.profiles, baseline, shared: &shared };
+        for id in &holding {
+            if let (Some(account), Some(way_in)) = (self.profiles.account(*id), entered.remove(id)) {
+                let reading = match way_in {
+                    Ok(way_in) => Ok(self.read(account, way_in, &before, options).await),
+                    Err(error) => Err(error),
+                };
+                holders.insert(*id, reading);
+            }
+        }
+        let Shared { retained, foreign_bytes, .. } = {
             let readings = holders.values().filter_map(|held| held.as_ref().ok()).flat_map(|a| a.readings.values());
             let found: Vec<&Found> =
                 readings.filter_map(|reading| reading.as_ref().ok()).flat_map(|reading| &reading.found).collect();
             shared_of(found, self.profiles, &options.terms)
         };
-        let declared = Declared { shared: &shared, ..before };
+        (shared.retained, shared.foreign_bytes) = (retained, foreign_bytes);
+        let declared = Declared { profiles: self.profiles, baseline, shared: &shared };
         let facts = self.plan_shared(&declared, &holders, options, &mut plan);
         self.block_removals(&declared, &mut plan);
         plan.notes.extend(policy_notes(&declared));
 
-        let mut plans: Vec<(usize, Plan)> = stream::iter(targets.into_iter().enumerate())
-            .map(|(index, account)| {
+        let ways_in: Vec<_> = targets
+            .into_iter()
+            .enumerate()
+            .map(|(index, account)| (index, account, entered.remove(&account.id)))
+            .collect();
+        let mut plans: Vec<(usize, Plan)> = stream::iter(ways_in)
+            .map(|(index, account, way_in)| {
                 let held = holders.get(&account.id);
                 let (declared, facts) = (&declared, &facts);
                 async move {
-                    let plan = match held {
-                        Some(held) => self.plan_own(account, declared, held, facts, options),
-                        None => {
-                            let read = self.read(account, declared, options).await;
+                    let unreadable = |error: &OpError| Plan {
+                        unreadable: vec![unreadable_account(account.id, error)],
+                        ..Plan::default()
+                    };
+                    let plan = match (held, way_in) {
+                        (Some(Ok(held)), _) => self.plan_own(account, declared, held, facts, options),
+                        (Some(Err(error)), _) => unreadable(error),
+                        (None, Some(Ok(way_in))) => {
+                            let read = self.read(account, way_in, declared, options).await;
                             self.plan_own(account, declared, &read, facts, options)
                         }
+                        (None, Some(Err(error))) => unreadable(&error),
+                        (None, None) => Plan::default(),
                     };
                     self.events.tell(Event::AccountRead { account: account.id });
                     (index, plan)
@@ -143,12 +181,48 @@ impl<'a> Survey<'a> {
         for account in &self.profiles.accounts {
             plan.names.insert(account.id, account.name.clone());
         }
+        // A cell that holds both what is shared and what is not was planned twice.
+        let mut cells = BTreeSet::new();
+        plan.unreadable.retain(|unreadable| cells.insert((unreadable.target.clone(), unreadable.service)));
+        plan.undelivered.sort();
+        plan.undelivered.dedup();
         plan.notes.sort();
         plan.notes.dedup();
         crate::plan::check(plan, self.profiles, &options.terms)
     }
 
-    /// Plans key and bucket, each in its holder's account, in the order in which they require each other.
+    /// Enters accounts and lists their Regions.
+    async fn enter_all(&self, accounts: &[&Account]) -> BTreeMap<AccountId, Result<WayIn, OpError>> {
+        stream::iter(accounts.to_vec())
+            .map(|account| async move {
+                let way_in = self.enter(account).await.map(|(session, enabled)| {
+                    let regions = enabled.iter().filter(|region| account.regions.holds(region)).cloned().collect();
+                    WayIn { session, enabled, regions }
+                });
+                (account.id, way_in)
+            })
+            .buffer_unordered(ACCOUNTS_AT_ONCE)
+            .collect()
+            .await
+    }
+
+    /// What is known of Regions by now.
+    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>) -> Shared {
+        let known = |id: &AccountId| self.profiles.account(*id).is_some_and(|account| account.baseline);
+        let regions: BTreeMap<AccountId, Vec<Region>> = entered
+            .iter()
+            .filter(|(id, _)| known(id))
+            .filter_map(|(id, way_in)| Some((*id, way_in.as_ref().ok()?.regions.clone())))
+            .collect();
+        let mut hub: BTreeSet<Region> = regions.values().flatten().cloned().collect();
+        // Where the security account could not be entered, what depends on it there is reported by its own name.
+        if let Some(Ok(security)) = entered.get(&self.profiles.security) {
+            hub.retain(|region| security.enabled.contains(region));
+        }
+        Shared { regions, hub: hub.into_iter().collect(), ..Shared::default() }
+    }
+
+    /// Plans what other accounts depend on, each thing in its holder's account, in the order of the table.
     fn plan_shared(
         &self,
         declared: &Declared<'_>,
@@ -157,16 +231,18 @@ impl<'a> Survey<'a> {
         plan: &mut Plan,
     ) -> Facts {
         let mut facts = Facts::new();
-        for service in Service::SHARED {
+        for service in Service::ALL {
             let Some(account) = service.holder(self.profiles).and_then(|id| self.profiles.account(id)) else {
                 continue;
             };
             let Some(held) = holders.get(&account.id) else { continue };
             let regions = held.as_ref().map_or(&[][..], |read| &read.regions);
-            let desired = service.desire(declared, &Place { account, regions });
+            let mut desired = service.desire(declared, &Place { account, regions });
+            desired.retain(|desired| desired.shared);
             match held {
                 Ok(read) => {
-                    let (part, own) = plan_part(account, &desired, &read.readings, &[*service], &facts, options);
+                    let part = Part { desired: &desired, besides: &BTreeSet::new(), orphans: Orphans::Ignored };
+                    let (part, own) = plan_part(account, &part, &read.readings, &[*service], &facts, options);
                     plan.extend(part);
                     facts.extend(own);
                 }
@@ -181,22 +257,20 @@ impl<'a> Survey<'a> {
         &self,
         account: &Account,
         declared: &Declared<'_>,
-        read: &Result<AccountReading, OpError>,
+        read: &AccountReading,
         facts: &Facts,
         options: &SurveyOptions,
     ) -> Plan {
-        match read {
-            Ok(read) => {
-                let place = Place { account, regions: &read.regions };
-                let services: Vec<Service> = own_services().collect();
-                let desired: Vec<Desired> = services.iter().flat_map(|s| s.desire(declared, &place)).collect();
-                let (mut plan, _) = plan_part(account, &desired, &read.readings, &services, facts, options);
-                plan.regions.insert(account.id, read.regions.clone());
-                plan.scope = Scope { accounts: 1, targets: read.regions_read };
-                plan
-            }
-            Err(error) => Plan { unreadable: vec![unreadable_account(account.id, error)], ..Plan::default() },
-        }
+        let place = Place { account, regions: &read.regions };
+        let all = Service::ALL.iter().flat_map(|service| service.desire(declared, &place));
+        let (shared, desired): (Vec<Desired>, Vec<Desired>) = all.partition(|desired| desired.shared);
+        let besides: BTreeSet<Address> = shared.into_iter().map(|desired| desired.address).collect();
+        let orphans = if options.prune { Orphans::Removed } else { Orphans::Shown };
+        let part = Part { desired: &desired, besides: &besides, orphans };
+        let (mut plan, _) = plan_part(account, &part, &read.readings, Service::ALL, facts, options);
+        plan.regions.insert(account.id, read.regions.clone());
+        plan.scope = Scope { accounts: 1, targets: read.regions_read };
+        plan
     }
 
     /// Accounts that our statements admit and the profiles no longer name.
@@ -233,15 +307,15 @@ impl<'a> Survey<'a> {
         entered
     }
 
-    /// Enters an account and reads every selected cell there.
+    /// Reads every selected cell of an account.
     async fn read(
         &self,
         account: &Account,
+        way_in: WayIn,
         declared: &Declared<'_>,
         options: &SurveyOptions,
-    ) -> Result<AccountReading, OpError> {
-        let (session, enabled) = self.enter(account).await?;
-        let regions: Vec<Region> = enabled.into_iter().filter(|r| account.regions.holds(r)).collect();
+    ) -> AccountReading {
+        let WayIn { session, regions, .. } = way_in;
         let place = Place { account, regions: &regions };
         let selected = account.baseline && options.selection.takes_account(account);
         let mut cells: Vec<(Service, Target)> = Vec::new();
@@ -250,11 +324,16 @@ impl<'a> Survey<'a> {
             let targets = service.cells(declared, &place).into_iter();
             cells.extend(
                 targets
-                    .filter(|target| shared || (selected && options.selection.takes_cell(*service, target)))
+                    .filter(|target| {
+                        (selected && options.selection.takes_cell(*service, target))
+                            || (shared && is_needed(*service, target, declared, &options.selection))
+                    })
                     .map(|target| (*service, target)),
             );
         }
-        let regions_read = cells.iter().map(|(_, target)| &target.region).collect::<BTreeSet<_>>().len();
+        let count = |(_, target): &(Service, Target)| !target.region.is_global();
+        let regions_read =
+            cells.iter().filter(|cell| count(cell)).map(|(_, target)| &target.region).collect::<BTreeSet<_>>().len();
         self.events.tell(Event::RegionsListed { account: account.id, regions: regions_read });
         let readings = stream::iter(cells)
             .map(|(service, target)| {
@@ -269,19 +348,44 @@ impl<'a> Survey<'a> {
             .buffer_unordered(CELLS_AT_ONCE)
             .collect()
             .await;
-        Ok(AccountReading { regions, regions_read, readings })
+        AccountReading { regions, regions_read, readings }
     }
 }
 
-/// The services that each account holds for itself.
-fn own_services() -> impl Iterator<Item = Service> {
-    Service::ALL.iter().copied().filter(|service| !Service::SHARED.contains(service))
+/// The accounts that hold something for all the others, each once.
+fn holders(profiles: &Profiles) -> Vec<AccountId> {
+    let mut ids = Vec::new();
+    for id in Service::ALL.iter().filter_map(|service| service.holder(profiles)) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+/// Whether a cell of a holder has to be read for the sake of others: key and bucket always, and in each Region that the
+/// run is not narrowed away from what events and members depend on.
+fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selection: &Selection) -> bool {
+    let home = target.region == declared.profiles.home_region;
+    let dependents: &[Service] = match service {
+        Service::Kms | Service::S3 if home => return true,
+        Service::Guardduty => &[Service::Guardduty],
+        _ => &[Service::Eventbridge, Service::Sns, Service::Lambda, Service::Sqs],
+    };
+    dependents.iter().any(|dependent| selection.takes_service_in(*dependent, &target.region))
+}
+
+/// Part of what an account should hold.
+struct Part<'a> {
+    desired: &'a [Desired],
+    besides: &'a BTreeSet<Address>,
+    orphans: Orphans,
 }
 
 /// Plans some services of an account.
 fn plan_part(
     account: &Account,
-    desired: &[Desired],
+    part: &Part<'_>,
     readings: &Readings,
     services: &[Service],
     facts: &Facts,
@@ -294,12 +398,13 @@ fn plan_part(
         .collect();
     plan_account(&AccountView {
         account,
-        desired,
+        desired: part.desired,
+        declared_besides: part.besides,
         readings: &readings,
         facts,
         selection: &options.selection,
         terms: &options.terms,
-        prune: options.prune,
+        orphans: part.orphans,
     })
 }
 

@@ -18,7 +18,9 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
         let account = profiles.account(change.address.target.account);
         match account {
             None => refusals.push("its account is not in profiles.toml".to_owned()),
-            Some(account) if !account.baseline && !Service::SHARED.contains(&change.address.kind.service()) => {
+            Some(account)
+                if !account.baseline && change.address.kind.service().holder(profiles) != Some(account.id) =>
+            {
                 refusals.push("its account says `baseline = false`".to_owned());
             }
             Some(_) => {}
@@ -42,7 +44,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
                 }
             }
             (Action::Delete, Some(found)) => {
-                if change.address.kind != Kind::CloudtrailTrail {
+                if !may_be_deleted(change.address.kind) {
                     refusals.push(format!("a {} is never deleted", change.address.kind));
                 }
                 if found.ownership != Ownership::Ours {
@@ -58,6 +60,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
             let terms = Terms {
                 address: Some(change.address.clone()),
                 running_hop: account.and_then(|account| account.hop.clone()),
+                take_over: account.is_some_and(|a| a.take_over.contains(change.address.kind.service().as_str())),
                 ..terms.clone()
             };
             refusals.extend(change.desired.refusals(change.seen.as_ref().map(|found| &found.spec), &terms));
@@ -87,6 +90,34 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
     plan.changes.retain(|change| !held.contains(&change.address));
     plan.blocked.extend(blocked);
     plan
+}
+
+/// What goes only with a name: no log, finding or configuration is lost with it, and nothing stops being recorded that
+/// something else does not record.
+fn may_be_deleted(kind: Kind) -> bool {
+    match kind {
+        Kind::CloudtrailTrail
+        | Kind::IamRole
+        | Kind::ConfigRule
+        | Kind::ConfigAuthorization
+        | Kind::ConfigAggregator
+        | Kind::LambdaPermission
+        | Kind::SnsSubscription
+        | Kind::EventbridgeRule => true,
+        Kind::KmsKey
+        | Kind::S3Bucket
+        | Kind::IamServiceLinkedRole
+        | Kind::GuarddutyDetector
+        | Kind::GuarddutyPublishingDestination
+        | Kind::GuarddutyMembers
+        | Kind::GuarddutyMembership
+        | Kind::ConfigRecorder
+        | Kind::ConfigDeliveryChannel
+        | Kind::ConfigRecording
+        | Kind::SqsQueuePolicy
+        | Kind::SnsTopic
+        | Kind::EventbridgeBus => false,
+    }
 }
 
 /// The account and the service of a resource: what has to be as it should before anything of it goes away.

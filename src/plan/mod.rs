@@ -9,7 +9,7 @@ mod selection;
 pub use check::check;
 pub use diff::{FieldChange, FieldChangeKind, diff};
 pub use facts::{Fact, Facts};
-pub use planner::{AccountView, plan_account, shared_of};
+pub use planner::{AccountView, Orphans, plan_account, shared_of};
 pub use selection::Selection;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Address, OpError, Region, Target};
-use crate::services::{Found, Note, Service, Spec};
+use crate::services::{Found, Note, Service, Spec, Undelivered};
 
 /// What is done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +92,8 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// What waits for somebody else.
+    pub undelivered: Vec<Undelivered>,
     /// How many resources are as they should be.
     pub in_sync: usize,
     /// Ours, and no longer declared.
@@ -116,9 +118,9 @@ pub struct Scope {
 }
 
 impl Plan {
-    /// Whether everything that was to be read was read, and nothing is held back.
+    /// Whether everything that was to be read was read, nothing is held back, and nothing waits for somebody else.
     pub fn complete(&self) -> bool {
-        self.unreadable.is_empty() && self.blocked.is_empty()
+        self.unreadable.is_empty() && self.blocked.is_empty() && self.undelivered.is_empty()
     }
 
     /// How many changes do this.
@@ -131,6 +133,7 @@ impl Plan {
         self.changes.extend(other.changes);
         self.blocked.extend(other.blocked);
         self.unreadable.extend(other.unreadable);
+        self.undelivered.extend(other.undelivered);
         self.in_sync += other.in_sync;
         self.orphans.extend(other.orphans);
         self.notes.extend(other.notes);

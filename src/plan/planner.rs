@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Blocked, Change, Fact, Facts, Orphan, Plan, Selection, Unreadable, diff};
 use crate::config::{Account, Profiles};
 use crate::model::{Address, OpError, Target};
-use crate::services::{Desired, Found, Ownership, Reading, Reference, Service, Shared, Spec, Terms};
+use crate::services::{Desired, Found, Kept, Ownership, Reading, Reference, Service, Shared, Spec, Terms, Undelivered};
 
 /// One account: what should be there, and what was read.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,8 @@ pub struct AccountView<'a> {
     pub account: &'a Account,
     /// What should be, each resource after what it requires.
     pub desired: &'a [Desired],
+    /// Addresses of the account that are declared besides, and planned apart.
+    pub declared_besides: &'a BTreeSet<Address>,
     /// What was read, cell by cell.
     pub readings: &'a BTreeMap<(Service, Target), Result<Reading, OpError>>,
     /// What is known of other accounts' resources.
@@ -22,17 +24,39 @@ pub struct AccountView<'a> {
     pub selection: &'a Selection,
     /// What is allowed.
     pub terms: &'a Terms,
-    /// Whether orphans are removed.
-    pub prune: bool,
+    /// What becomes of orphans.
+    pub orphans: Orphans,
+}
+
+/// What becomes of resources that are ours and no longer declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// They are not looked for: another part of the same account's plan does that.
+    Ignored,
+    /// They are shown.
+    Shown,
+    /// They are removed, once what replaces them is as it should be.
+    Removed,
 }
 
 /// Plans an account; answers what others may want to know of its resources.
 pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
-    let mut planner =
-        Planner { view, plan: Plan::default(), facts: view.facts.clone(), own: Facts::new(), depths: BTreeMap::new() };
+    let mut planner = Planner {
+        view,
+        plan: Plan::default(),
+        facts: view.facts.clone(),
+        own: Facts::new(),
+        depths: BTreeMap::new(),
+        in_sync: BTreeMap::new(),
+    };
     for ((service, target), reading) in view.readings {
         match reading {
-            Ok(reading) => planner.plan.notes.extend(reading.notes.iter().cloned()),
+            Ok(reading) => {
+                planner.plan.notes.extend(reading.notes.iter().cloned());
+                let selected = reading.undelivered.iter().filter(|waiting| planner.selected(&waiting.address));
+                let undelivered: Vec<Undelivered> = selected.cloned().collect();
+                planner.plan.undelivered.extend(undelivered);
+            }
             Err(error) => planner.plan.unreadable.push(Unreadable {
                 target: target.clone(),
                 service: Some(*service),
@@ -55,6 +79,8 @@ struct Planner<'a> {
     facts: Facts,
     own: Facts,
     depths: BTreeMap<Address, u32>,
+    /// By service: how many resources are as they should be.
+    in_sync: BTreeMap<Service, usize>,
 }
 
 impl Planner<'_> {
@@ -101,16 +127,28 @@ impl Planner<'_> {
         }
         let mut spec = desired.spec.clone();
         self.resolve(&mut spec);
+        if let Some(waiting) = seen.map_or(&spec, |found| &found.spec).undelivered() {
+            let (address, Kept { reason, hint }) = (address.clone(), waiting);
+            self.plan.undelivered.push(Undelivered { address, reason, hint });
+        }
         let Some(found) = seen else {
             let fields = diff(&serde_json::Value::Null, &spec.document());
             self.change(desired, Action::Create, "it does not exist".to_owned(), fields, spec, None);
             return Fact::Coming;
         };
-        for kept in spec.adopt(&found.spec, self.view.terms) {
+        let account = self.view.account;
+        let terms = Terms {
+            address: Some(address.clone()),
+            running_hop: account.hop.clone(),
+            take_over: account.take_over.contains(address.kind.service().as_str()),
+            ..self.view.terms.clone()
+        };
+        for kept in spec.adopt(&found.spec, &terms) {
             self.block(address, kept.reason, Some(kept.hint));
         }
         if spec == found.spec {
             self.plan.in_sync += 1;
+            *self.in_sync.entry(address.kind.service()).or_default() += 1;
             return present;
         }
         let fields = diff(&found.spec.document(), &spec.document());
@@ -122,8 +160,12 @@ impl Planner<'_> {
         present
     }
 
-    /// What keeps a resource from being looked at: a requirement that is not known to be, or to be coming.
+    /// What keeps a resource from being looked at: something it says itself, or a requirement that is not known to be,
+    /// or to be coming.
     fn obstacle(&self, desired: &Desired) -> Option<(String, Option<String>)> {
+        if let Some(Kept { reason, hint }) = &desired.obstacle {
+            return Some((reason.clone(), Some(hint.clone())));
+        }
         desired.requires.iter().find_map(|required| match self.facts.get(required) {
             Some(Fact::Present(_) | Fact::Coming) => None,
             Some(Fact::Unreadable) => Some((format!("it requires {required}, which could not be read"), None)),
@@ -180,24 +222,39 @@ impl Planner<'_> {
     /// Ours by its tag, and no longer declared: shown, and removed only on request and never before what replaces it
     /// was seen to be as it should.
     fn orphans(&mut self) {
-        let declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
+        if self.view.orphans == Orphans::Ignored {
+            return;
+        }
+        let prune = self.view.orphans == Orphans::Removed;
+        let mut declared: BTreeSet<&Address> = self.view.desired.iter().map(|desired| &desired.address).collect();
+        declared.extend(self.view.declared_besides);
+        let mut wanted: BTreeMap<Service, usize> = BTreeMap::new();
+        for desired in self.view.desired {
+            *wanted.entry(desired.address.kind.service()).or_default() += 1;
+        }
         // In sync and not merely unchanged: what the selection leaves out may not exist at all.
-        let settled = self.plan.in_sync == self.view.desired.len()
-            && self.plan.blocked.is_empty()
-            && self.plan.unreadable.is_empty();
+        let unknown: BTreeSet<Service> =
+            self.plan.unreadable.iter().filter_map(|unreadable| unreadable.service).collect();
+        let held: BTreeSet<Service> = self.plan.blocked.iter().map(|blocked| blocked.address.kind.service()).collect();
+        let is_settled = |service: Service| {
+            self.in_sync.get(&service).copied().unwrap_or(0) == wanted.get(&service).copied().unwrap_or(0)
+                && !unknown.contains(&service)
+                && !held.contains(&service)
+        };
         let found = self.view.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
-        let orphans: Vec<&Found> = found
+        let orphans: Vec<(&Found, bool)> = found
             .filter(|found| found.ownership == Ownership::Ours && !declared.contains(&found.address))
             .filter(|found| self.selected(&found.address))
+            .map(|found| (found, is_settled(found.address.kind.service())))
             .collect();
-        for orphan in orphans {
-            let fate = match (self.view.prune, settled) {
+        for (orphan, settled) in orphans {
+            let fate = match (prune, settled) {
                 (false, _) => "kept; --prune removes it",
                 (true, false) => "kept until what replaces it is as it should be; then --prune removes it",
                 (true, true) => "removed",
             };
             self.plan.orphans.push(Orphan { address: orphan.address.clone(), fate: fate.to_owned() });
-            if self.view.prune && settled {
+            if prune && settled {
                 self.plan.changes.push(Change {
                     address: orphan.address.clone(),
                     action: Action::Delete,

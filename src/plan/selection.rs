@@ -1,7 +1,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::config::Account;
-use crate::model::{Address, AddressGlob, GlobError, RegionGlob, Target};
+use crate::model::{Address, AddressGlob, GlobError, Region, RegionGlob, Target};
 use crate::services::Service;
 
 /// What a run is narrowed to. It narrows what is read and changed, never what is desired.
@@ -60,6 +60,11 @@ impl Selection {
     pub fn takes(&self, address: &Address) -> bool {
         self.takes_cell(address.kind.service(), &address.target)
             && (self.targets.is_empty() || self.targets.iter().any(|glob| glob.matches(address)))
+    }
+
+    /// Whether the run reads or changes anything of a service in a Region, in whichever account.
+    pub fn takes_service_in(&self, service: Service, region: &Region) -> bool {
+        self.takes_service(service) && (self.regions.is_empty() || self.regions.iter().any(|glob| glob.matches(region)))
     }
 
     fn takes_service(&self, service: Service) -> bool {

@@ -16,34 +16,66 @@ mod table;
 #[cfg(feature = "aws")]
 pub mod adapter;
 pub mod cloudtrail;
+pub mod config;
 #[cfg(test)]
 pub(crate) mod estate;
+pub mod eventbridge;
+pub mod guardduty;
+pub mod iam;
 pub mod kms;
+pub mod lambda;
 mod policy_form;
 pub mod s3;
 mod shared_policy;
+pub mod sns;
+pub mod sqs;
 
 pub use policy_form::policy_notes;
 pub use shared_policy::SharedPolicy;
 
 services! {
-    // folder     service      kinds: variant, spec type, name
+    // folder     service      kinds: variant, spec type, name. A resource comes after everything it requires.
     kms           Kms          { KmsKey(kms::Key) = "kms.key" }
     s3            S3           { S3Bucket(s3::Bucket) = "s3.bucket" }
+    iam           Iam          {
+        IamServiceLinkedRole(iam::ServiceLinkedRole) = "iam.service_linked_role",
+        IamRole(iam::Role) = "iam.role",
+    }
     cloudtrail    Cloudtrail   { CloudtrailTrail(cloudtrail::Trail) = "cloudtrail.trail" }
+    guardduty     Guardduty    {
+        GuarddutyDetector(guardduty::Detector) = "guardduty.detector",
+        GuarddutyPublishingDestination(guardduty::PublishingDestination) = "guardduty.publishing_destination",
+        GuarddutyMembers(guardduty::Members) = "guardduty.members",
+        GuarddutyMembership(guardduty::Membership) = "guardduty.membership",
+    }
+    config        Config       {
+        ConfigRecorder(config::Recorder) = "config.recorder",
+        ConfigDeliveryChannel(config::DeliveryChannel) = "config.delivery_channel",
+        ConfigRecording(config::Recording) = "config.recording",
+        ConfigRule(config::Rule) = "config.rule",
+        ConfigAuthorization(config::Authorization) = "config.authorization",
+        ConfigAggregator(config::Aggregator) = "config.aggregator",
+    }
+    lambda        Lambda       { LambdaPermission(lambda::Permission) = "lambda.permission" }
+    sqs           Sqs          { SqsQueuePolicy(sqs::QueuePolicy) = "sqs.queue_policy" }
+    sns           Sns          {
+        SnsTopic(sns::Topic) = "sns.topic",
+        SnsSubscription(sns::Subscription) = "sns.subscription",
+    }
+    eventbridge   Eventbridge  {
+        EventbridgeBus(eventbridge::Bus) = "eventbridge.bus",
+        EventbridgeRule(eventbridge::Rule) = "eventbridge.rule",
+    }
 }
 
 impl Service {
-    /// The services whose resources every account needs and one account holds: read and planned before all others,
-    /// whatever the run is narrowed to.
-    pub const SHARED: &[Service] = &[Service::Kms, Service::S3];
-
-    /// The account that holds a shared service's resource, and `None` for every other service.
+    /// The account that holds what every other account needs of this service, and `None` for a service that has no such
+    /// thing: its shared resources are read and planned before all others, whatever the run is narrowed to.
     pub fn holder(self, profiles: &Profiles) -> Option<AccountId> {
         match self {
-            Service::Kms => Some(profiles.security),
             Service::S3 => Some(profiles.bucket_owner),
-            Service::Cloudtrail => None,
+            Service::Kms | Service::Guardduty | Service::Sns | Service::Eventbridge => Some(profiles.security),
+            Service::Iam | Service::Cloudtrail | Service::Config | Service::Lambda | Service::Sqs => None,
         }
     }
 }
@@ -128,8 +160,14 @@ pub trait Resource: Clone + PartialEq + Serialize {
     /// and rules, and whatever `terms` forbid to reduce. Returns what was kept against the declaration.
     fn adopt(&mut self, seen: &Self, terms: &Terms) -> Vec<Kept>;
 
-    /// The tags that say whose it is.
+    /// The tags that say whose it is; none where the kind has no tags.
     fn tags(&self) -> &Tags;
+
+    /// What keeps it from doing its work although it is as declared, such as a subscription that its recipient has not
+    /// confirmed: reported on every run, and no drift.
+    fn undelivered(&self) -> Option<Kept> {
+        None
+    }
 
     /// The policy that admits other accounts, where the kind has one.
     fn shared_policy(&self) -> Option<&SharedPolicy> {
@@ -152,6 +190,8 @@ pub struct Terms {
     pub running_hop: Option<Hop>,
     /// What is at hand.
     pub address: Option<Address>,
+    /// Whether the account at hand declares `take_over` for the service at hand.
+    pub take_over: bool,
 }
 
 /// Something that was left as it is although the declaration says otherwise, and how to go on.
@@ -174,7 +214,8 @@ pub struct Declared<'a> {
     pub shared: &'a Shared,
 }
 
-/// What the log key's and the log bucket's policies hold today, as far as the declaration has to make room for it.
+/// What is known of the estate before any account is planned: what the shared policies hold today, as far as the
+/// declaration has to make room for it, and which Regions there are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shared {
     /// Accounts that our statements admit and the profiles no longer name: they stay admitted until
@@ -182,6 +223,11 @@ pub struct Shared {
     pub retained: BTreeSet<AccountId>,
     /// Bytes that other people's statements take.
     pub foreign_bytes: BTreeMap<Address, usize>,
+    /// The Regions that get the baseline in each account that this run could enter and is not narrowed away from.
+    pub regions: BTreeMap<AccountId, Vec<Region>>,
+    /// The Regions in which the security account receives what others send: those that it has enabled and in which it
+    /// or an account of [`Shared::regions`] gets the baseline, in order.
+    pub hub: Vec<Region>,
 }
 
 impl Shared {
@@ -223,6 +269,23 @@ pub struct Desired {
     pub spec: Spec,
     /// What has to end well first.
     pub requires: Vec<Address>,
+    /// Whether other accounts depend on it, so that it is planned before them and whatever its own account says of
+    /// `baseline`. Only the [holder](Service::holder) of its service may have such a resource.
+    pub shared: bool,
+    /// Why it cannot be had, and how to go on: it is blocked then.
+    pub obstacle: Option<Kept>,
+}
+
+impl Desired {
+    /// What should be at an address, once everything it requires is right.
+    pub fn new(address: Address, spec: Spec, requires: Vec<Address>) -> Self {
+        Desired { address, spec, requires, shared: false, obstacle: None }
+    }
+
+    /// The same, for something that other accounts depend on.
+    pub fn shared(address: Address, spec: Spec, requires: Vec<Address>) -> Self {
+        Desired { shared: true, ..Desired::new(address, spec, requires) }
+    }
 }
 
 /// Whose a resource is that bears one of our names.
@@ -259,11 +322,25 @@ pub struct Note {
     pub text: String,
 }
 
+/// Something that is as declared, or cannot be declared from here, and does not do its work yet: it is reported on every
+/// run and is no drift.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Undelivered {
+    /// Where.
+    pub address: Address,
+    /// Why.
+    pub reason: String,
+    /// How to go on; several lines where these are commands.
+    pub hint: String,
+}
+
 /// Everything that one cell, a service in a target, holds for us.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     /// Resources that bear a declared name or carry our tag.
     pub found: Vec<Found>,
+    /// What waits for somebody who is not in the profiles.
+    pub undelivered: Vec<Undelivered>,
     /// What else is worth knowing.
     pub notes: Vec<Note>,
 }

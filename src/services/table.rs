@@ -125,6 +125,11 @@ macro_rules! services {
                 match self { $($(Spec::$kind(spec) => spec.tags(),)+)+ }
             }
 
+            /// See [`Resource::undelivered`].
+            pub fn undelivered(&self) -> Option<Kept> {
+                match self { $($(Spec::$kind(spec) => spec.undelivered(),)+)+ }
+            }
+
             /// See [`Resource::shared_policy`].
             pub fn shared_policy(&self) -> Option<&SharedPolicy> {
                 match self { $($(Spec::$kind(spec) => spec.shared_policy(),)+)+ }

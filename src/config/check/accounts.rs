@@ -22,6 +22,7 @@ pub(super) struct Seat<'a> {
     /// The table's header.
     pub span: Range<usize>,
     pub name: Option<&'a At<String>>,
+    pub email: Option<&'a At<String>>,
     pub groups: Option<&'a Vec<At<String>>>,
     pub wave: Option<&'a At<i64>>,
     pub regions: Option<&'a Section<RawRegions>>,
@@ -34,6 +35,7 @@ pub(super) struct Seat<'a> {
 #[derive(Debug)]
 pub(super) struct Seated {
     pub name: String,
+    pub email: Option<String>,
     pub groups: BTreeSet<String>,
     pub wave: u32,
     pub regions: RegionChoice,
@@ -67,6 +69,10 @@ impl Seat<'_> {
             }
             None => Some(otherwise.name.to_owned()),
         };
+        let email = match self.email {
+            Some(at) => check_email(at, findings).map(Some),
+            None => Some(None),
+        };
         let groups = check_groups(self.groups, findings);
         let wave = check_wave(self.wave, otherwise.wave, findings);
         let regions = match self.regions {
@@ -76,6 +82,7 @@ impl Seat<'_> {
         let take_over = check_take_over(self.take_over, findings);
         Some(Seated {
             name: name?,
+            email: email?,
             groups: groups?,
             wave: wave?,
             regions: regions?,
@@ -105,6 +112,19 @@ pub(super) fn check_id(at: &At<String>, findings: &mut Findings) -> Option<Accou
             );
         })
         .ok()
+}
+
+/// Checks an e-mail address (AWS Organizations API Reference, `CreateAccount`: 6 to 64 characters, one `@`).
+fn check_email(at: &At<String>, findings: &mut Findings) -> Option<String> {
+    let whole = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && c != '@');
+    let good = (6..=64).contains(&at.chars().count()) && at.split_once('@').is_some_and(|(a, b)| whole(a) && whole(b));
+    if good {
+        return Some(at.to_string());
+    }
+    findings
+        .error(at.span(), format!("`{}` is not an e-mail address", at.as_str()))
+        .label("the address of the account's root user is expected");
+    None
 }
 
 /// Checks a wave.

@@ -9,10 +9,14 @@ use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawBaseline;
 use crate::config::{Account, Baseline};
-use crate::model::Region;
+use crate::model::{Partition, Region};
 use crate::services::cloudtrail::config::{Mode, RawCloudTrail, check_cloudtrail};
+use crate::services::config::config::check_config;
+use crate::services::eventbridge::config::check_events;
+use crate::services::guardduty::config::check_guardduty;
 use crate::services::kms::config::{LogKey, check_log_key};
 use crate::services::s3::config::check_log_bucket;
+use crate::services::sns::config::check_notify;
 
 /// Tag keys that the tool sets itself.
 const OWN_TAGS: [&str; 2] = ["ManagedBy", "Baseline"];
@@ -22,6 +26,25 @@ const MOST_TAGS: usize = 50 - OWN_TAGS.len();
 
 /// How many accounts a message names before it counts the rest.
 const NAMED_IN_MESSAGE: usize = 5;
+
+/// What a section's check may ask of the rest.
+pub(crate) struct Context<'a> {
+    /// `None` where it is wrong.
+    pub partition: Option<Partition>,
+    /// The security account's; `None` where it is wrong or missing.
+    pub home_region: Option<&'a Region>,
+    /// The accounts that nothing is wrong with, those without a baseline included.
+    pub accounts: &'a [Account],
+    /// The file's sections, as they are written.
+    pub raw: &'a RawBaseline,
+}
+
+impl<'a> Context<'a> {
+    /// The accounts that get the baseline.
+    pub fn baselined(&self) -> impl Iterator<Item = &'a Account> {
+        self.accounts.iter().filter(|account| account.baseline)
+    }
+}
 
 /// Checks the file as a whole, and against the accounts where those are known.
 pub(crate) fn check_baseline(
@@ -46,10 +69,24 @@ pub(crate) fn check_baseline(
         }
         checked
     });
-    let sections = ["log_key", "log_bucket", "cloudtrail"];
-    if raw.log_key.is_none()
-        && raw.log_bucket.is_none()
-        && raw.cloudtrail.is_none()
+    let context = Context {
+        partition: profiles.partition,
+        home_region: profiles.home_region.as_ref(),
+        accounts: &profiles.accounts,
+        raw,
+    };
+    let config = raw.config.as_ref().map(|at| check_config(at, &context, findings));
+    let guardduty = raw.guardduty.as_ref().map(|at| check_guardduty(at, &context, findings));
+    let events = raw.events.as_ref().map(|at| check_events(at, &context, findings));
+    let notify = raw.notify.as_ref().map(|at| check_notify(at, &context, findings));
+    let sections = ["log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify"];
+    if log_key.is_none()
+        && log_bucket.is_none()
+        && cloudtrail.is_none()
+        && config.is_none()
+        && guardduty.is_none()
+        && events.is_none()
+        && notify.is_none()
         && !sections.iter().any(|section| findings.is_struck(section))
     {
         findings
@@ -60,7 +97,17 @@ pub(crate) fn check_baseline(
     // Nothing is put together from half a file.
     let log_bucket = flip(log_bucket)?;
     let log_key = flip(log_key)?.or_else(|| log_bucket.as_ref().map(|_| LogKey::default()));
-    Some(Baseline { name: name?, tags: tags?, log_key, log_bucket, cloudtrail: flip(cloudtrail)? })
+    Some(Baseline {
+        name: name?,
+        tags: tags?,
+        log_key,
+        log_bucket,
+        cloudtrail: flip(cloudtrail)?,
+        config: flip(config)?,
+        guardduty: flip(guardduty)?,
+        events: flip(events)?,
+        notify: flip(notify)?,
+    })
 }
 
 /// `Some(None)` is a section that is there and wrong.

@@ -81,6 +81,7 @@ impl Roll<'_> {
                     self.accounts.push(Account {
                         id,
                         name: seated.name,
+                        email: seated.email,
                         duty: Duty::Jump,
                         baseline: seated.baseline,
                         hop: hop.clone(),
@@ -111,6 +112,7 @@ impl Roll<'_> {
     fn check_double(&self, at: &Section<RawJump>, other: &str, findings: &mut Findings) {
         let places = [
             ("name", at.name.as_ref().map(At::span)),
+            ("email", at.email.as_ref().map(At::span)),
             ("wave", at.wave.as_ref().map(At::span)),
             ("regions", at.regions.as_ref().map(At::span)),
             ("baseline", at.baseline.as_ref().map(At::span)),
@@ -177,6 +179,7 @@ fn seat_of_jump(at: &Section<RawJump>) -> Seat<'_> {
         path: "jump".to_owned(),
         span: at.span(),
         name: at.name.as_ref(),
+        email: at.email.as_ref(),
         groups: at.groups.as_ref(),
         wave: at.wave.as_ref(),
         regions: at.regions.as_ref(),

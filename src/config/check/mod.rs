@@ -8,6 +8,7 @@ mod names;
 mod profiles;
 mod regions;
 
+pub(crate) use baseline::Context;
 pub(super) use baseline::check_baseline;
 pub(super) use profiles::{CheckedProfiles, check_profiles};
 pub(crate) use regions::check_region;

@@ -240,6 +240,7 @@ impl<'a> Roll<'a> {
             self.accounts.push(Account {
                 id,
                 name: seated.name,
+                email: seated.email,
                 duty: Duty::Project,
                 baseline: seated.baseline,
                 hop: Some(hop),
@@ -280,6 +281,7 @@ impl<'a> Roll<'a> {
             self.accounts.push(Account {
                 id,
                 name: seated.name,
+                email: seated.email,
                 duty,
                 baseline: seated.baseline,
                 hop: Some(hop),
@@ -367,6 +369,7 @@ macro_rules! seat {
             path: $path,
             span: $at.span(),
             name: $at.name.as_ref(),
+            email: $at.email.as_ref(),
             groups: $at.groups.as_ref(),
             wave: $at.wave.as_ref(),
             regions: $at.regions.as_ref(),

@@ -23,7 +23,7 @@ const BUCKET: usize = 1;
 const TRAIL: usize = 2;
 
 fn change(desired: Desired) -> Change {
-    let Desired { address, spec, requires } = desired;
+    let Desired { address, spec, requires, .. } = desired;
     let (action, reason) = (Action::Create, String::new());
     Change { address, action, reason, fields: Vec::new(), requires, depth: 0, desired: spec, seen: None }
 }
@@ -85,7 +85,7 @@ fn policy(spec: &mut Spec) -> &mut Policy {
     match spec {
         Spec::KmsKey(key) => &mut key.policy.document,
         Spec::S3Bucket(bucket) => &mut bucket.policy.document,
-        Spec::CloudtrailTrail(_) => panic!("a trail has no policy"),
+        other => panic!("a {} has no such policy", other.kind()),
     }
 }
 

@@ -64,7 +64,8 @@ impl Bed {
             facts: &self.facts,
             selection: &self.selection,
             terms: &self.terms,
-            prune: self.prune,
+            declared_besides: &BTreeSet::new(),
+            orphans: if self.prune { Orphans::Removed } else { Orphans::Shown },
         })
     }
 

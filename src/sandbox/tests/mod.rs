@@ -33,6 +33,7 @@ fn hop(account: &str, role: &str, external_id: Option<&str>) -> Hop {
 fn account(id: &str, duty: Duty, hop: Hop, via: Via) -> Account {
     Account {
         id: id.parse().unwrap(),
+        email: None,
         name: id.to_owned(),
         duty,
         baseline: true,

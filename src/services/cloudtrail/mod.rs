@@ -8,4 +8,4 @@ pub(super) mod aws;
 #[cfg(test)]
 mod tests;
 
-pub use spec::{BasicSelectors, DataResource, Selectors, Trail, cells, desire};
+pub use spec::{BasicSelectors, DataResource, Selectors, Trail, cells, covering, desire};

@@ -126,6 +126,16 @@ pub(super) fn bears_our_name(trail: &CloudTrail, name: &str) -> bool {
     name == trail.name || name.strip_suffix(MULTI_REGION_SUFFIX) == Some(&trail.name)
 }
 
+/// The trail that records a Region of an account, if one is declared.
+pub fn covering(declared: &Declared<'_>, target: &Target) -> Option<Address> {
+    let trail = declared.baseline.cloudtrail.as_ref()?;
+    let region = match trail.mode {
+        Mode::PerRegion => target.region.clone(),
+        Mode::MultiRegion => trail.home_region.clone(),
+    };
+    Some(Address::new(Target::new(target.account, region), Kind::CloudtrailTrail, declared_name(trail)))
+}
+
 /// The trails of an account.
 pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     let Some(trail) = &declared.baseline.cloudtrail else { return Vec::new() };
@@ -158,11 +168,8 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
                 // (CloudTrail User Guide, "Global service events").
                 spec.include_global_service_events &= *region == trail.global_events_region;
             }
-            Desired {
-                address: Address::new(place.target(region), Kind::CloudtrailTrail, name.clone()),
-                spec: Spec::CloudtrailTrail(Box::new(spec)),
-                requires: requires.clone(),
-            }
+            let address = Address::new(place.target(region), Kind::CloudtrailTrail, name.clone());
+            Desired::new(address, Spec::CloudtrailTrail(Box::new(spec)), requires.clone())
         })
         .collect()
 }

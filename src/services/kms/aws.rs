@@ -30,7 +30,7 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     };
     let found = project(cell, address, metadata, alias).await?;
     let notes = found.spec.shared_policy().map(|policy| policy.open_notes(cell.target, "key policy"));
-    Ok(Reading { found: vec![found], notes: notes.unwrap_or_default() })
+    Ok(Reading { found: vec![found], notes: notes.unwrap_or_default(), ..Reading::default() })
 }
 
 async fn describe(cell: &Cell<'_>, id: &str) -> Result<kms::types::KeyMetadata, OpError> {

@@ -10,4 +10,4 @@ pub(super) mod aws;
 mod tests;
 
 pub use policy::policy_form;
-pub use spec::{Key, KeyState, address, cells, desire};
+pub use spec::{Key, KeyState, address, cells, desire, topic_key};

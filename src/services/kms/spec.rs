@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::policy;
-use crate::model::{Address, Target};
+use crate::model::{Address, Region, Target};
 use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
@@ -44,6 +44,12 @@ pub fn address(declared: &Declared<'_>) -> Option<Address> {
     Some(Address::new(target(declared), Kind::KmsKey, key.alias.clone()))
 }
 
+/// The key that encrypts the topic of a Region, where topics are encrypted.
+pub fn topic_key(declared: &Declared<'_>, region: &Region) -> Option<Address> {
+    let alias = declared.baseline.notify.as_ref()?.key_alias.clone()?;
+    Some(Address::new(Target::new(declared.profiles.security, region.clone()), Kind::KmsKey, alias))
+}
+
 fn target(declared: &Declared<'_>) -> Target {
     Target::new(declared.profiles.security, declared.profiles.home_region.clone())
 }
@@ -64,7 +70,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         policy: SharedPolicy::ours(policy::statements(declared), key.exclusive),
         tags,
     };
-    vec![Desired { address, spec: Spec::KmsKey(Box::new(spec)), requires: Vec::new() }]
+    vec![Desired::shared(address, Spec::KmsKey(Box::new(spec)), Vec::new())]
 }
 
 /// The security account's home Region.

@@ -73,7 +73,7 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let arn = Arn::new(partition, "s3", None, None, &address.name);
     let notes = spec.policy.open_notes(cell.target, "bucket policy");
     let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
-    Ok(Reading { found: vec![found], notes })
+    Ok(Reading { found: vec![found], notes, ..Reading::default() })
 }
 
 impl Place<'_> {

@@ -122,7 +122,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         tags: our_tags(declared.baseline),
         holds_data: Aside(false),
     };
-    vec![Desired { address, spec: Spec::S3Bucket(Box::new(spec)), requires: key.into_iter().collect() }]
+    vec![Desired::shared(address, Spec::S3Bucket(Box::new(spec)), key.into_iter().collect())]
 }
 
 /// The home Region of the account that owns the bucket.

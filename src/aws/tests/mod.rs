@@ -1,83 +1,20 @@
 //! The writes of every kind, through a faked wire: what is sent for each field that differs, and that a session that
 //! may only read sends none of it.
 
-use std::sync::{Arc, Mutex};
+mod cloudtrail;
+mod kms;
+mod s3;
+mod wire;
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use aws_types::region::Region as SdkRegion;
+use std::sync::Mutex;
 
-use super::clients::{Access, Aws, Session};
+use self::wire::Wire;
+use super::clients::{Access, Session};
 use crate::config::{Source, load};
 use crate::model::{AccountId, Address, Arn, Fault, OpError, Region};
 use crate::policy::{Policy, Statement};
-use crate::report::Events;
 use crate::services::adapter::Order;
-use crate::services::cloudtrail::{BasicSelectors, Selectors, Trail};
-use crate::services::kms::{Key, KeyState};
-use crate::services::s3::{Bucket, PublicAccessBlock, Versioning};
 use crate::services::{Declared, Place, Reference, Service, Shared, SharedPolicy, Spec};
-
-/// Takes every request, remembers what it asked for, and answers what `answer` says.
-#[derive(Debug, Clone)]
-struct Wire {
-    sent: Arc<Mutex<Vec<String>>>,
-    answer: fn(&str) -> (u16, &'static str),
-}
-
-impl Wire {
-    fn new(answer: fn(&str) -> (u16, &'static str)) -> Self {
-        Wire { sent: Arc::default(), answer }
-    }
-
-    fn sent(&self) -> Vec<String> {
-        std::mem::take(&mut *self.sent.lock().unwrap())
-    }
-
-    fn session(&self, access: Access) -> Session {
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(SdkRegion::new("us-east-1"))
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .http_client(self.clone())
-            .build();
-        let aws = Arc::new(Aws::with_config(config, 8, Events::nowhere()));
-        let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
-        let credentials = Some(SharedCredentialsProvider::new(keys));
-        Session::new(aws, account("222222222222"), "role".to_owned(), access, credentials, true)
-    }
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let asked = match request.headers().get("x-amz-target") {
-            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
-            None => {
-                let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
-                let bucket = if path.contains("amazonaws") { "" } else { path };
-                format!("{} {bucket}{query}", request.method())
-            }
-        };
-        let (status, body) = (self.answer)(&asked);
-        self.sent.lock().unwrap().push(asked);
-        let status = StatusCode::try_from(status).unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
-    }
-}
-
-impl HttpClient for Wire {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
 
 fn account(id: &str) -> AccountId {
     id.parse().unwrap()
@@ -89,8 +26,9 @@ const OTHER_KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/2";
 /// Everything the shipped baseline wants of the security account in one Region, with its references resolved.
 fn declared_specs() -> Vec<(Address, Spec)> {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
-    let profiles = source("profiles.toml", include_str!("../../profiles.example.toml"));
-    let text = include_str!("../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
+    let text =
+        include_str!("../../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
     let shared = Shared::default();
@@ -121,93 +59,14 @@ fn other_policy() -> SharedPolicy {
     SharedPolicy::seen(Policy::new(vec![foreign]))
 }
 
-fn key_cases(key: &Key) -> Vec<Case> {
-    let case = |what, sends, alter: fn(&mut Key)| {
-        let mut seen = key.clone();
-        alter(&mut seen);
-        Case { what, seen: Some(Spec::KmsKey(Box::new(seen))), sends }
-    };
-    vec![
-        Case { what: "no key", seen: None, sends: &["CreateKey", "EnableKeyRotation", "CreateAlias"] },
-        case("a disabled key", &["EnableKey"], |key| key.state = KeyState::Disabled),
-        case("a key that is to be deleted", &["CancelKeyDeletion", "EnableKey"], |key| {
-            key.state = KeyState::PendingDeletion;
-        }),
-        case("another policy", &["GetKeyPolicy", "PutKeyPolicy"], |key| key.policy = other_policy()),
-        case("no rotation", &["EnableKeyRotation"], |key| key.rotation = false),
-        case("another description", &["UpdateKeyDescription"], |key| key.description.clear()),
-        case("no tags", &["TagResource"], |key| key.tags.clear()),
-        case("no alias", &["CreateAlias"], |key| key.alias = None),
-        case("no difference", &[], |_| ()),
-    ]
-}
-
-fn bucket_cases(bucket: &Bucket) -> Vec<Case> {
-    let case = |what, sends, alter: fn(&mut Bucket)| {
-        let mut seen = bucket.clone();
-        alter(&mut seen);
-        Case { what, seen: Some(Spec::S3Bucket(Box::new(seen))), sends }
-    };
-    vec![
-        Case {
-            what: "no bucket",
-            seen: None,
-            sends: &[
-                "PUT ",
-                "PUT publicAccessBlock",
-                "PUT ownershipControls",
-                "PUT versioning",
-                "PUT encryption",
-                "GET lifecycle",
-                "PUT lifecycle",
-                "PUT policy",
-                "PUT tagging",
-            ],
-        },
-        case("open access", &["PUT publicAccessBlock"], |b| b.public_access_block = PublicAccessBlock::default()),
-        case("other ownership", &["PUT ownershipControls"], |b| b.object_ownership = None),
-        case("suspended versioning", &["PUT versioning"], |b| b.versioning = Versioning::Suspended),
-        case("another key", &["PUT encryption"], |b| {
-            b.encryption.key = Some(Reference::Is(OTHER_KEY.parse().unwrap()));
-        }),
-        case("no retention", &["GET lifecycle", "PUT lifecycle"], |b| b.retention_days = None),
-        case("another policy", &["GET policy", "PUT policy"], |b| b.policy = other_policy()),
-        case("no tags", &["PUT tagging"], |b| b.tags.clear()),
-        case("no difference", &[], |_| ()),
-    ]
-}
-
-fn trail_cases(trail: &Trail) -> Vec<Case> {
-    let case = |what, sends, alter: fn(&mut Trail)| {
-        let mut seen = trail.clone();
-        alter(&mut seen);
-        Case { what, seen: Some(Spec::CloudtrailTrail(Box::new(seen))), sends }
-    };
-    vec![
-        Case { what: "no trail", seen: None, sends: &["CreateTrail", "StartLogging"] },
-        case("a multi-Region trail", &["UpdateTrail"], |t| t.multi_region = true),
-        case("no global events", &["UpdateTrail"], |t| t.include_global_service_events = false),
-        case("another bucket", &["UpdateTrail"], |t| t.s3_bucket.push('x')),
-        case("another prefix", &["UpdateTrail"], |t| t.s3_key_prefix = Some("x".to_owned())),
-        case("another key", &["UpdateTrail"], |t| t.kms_key = None),
-        case("no validation", &["UpdateTrail"], |t| t.log_file_validation = false),
-        case("other selectors", &["PutEventSelectors"], |t| {
-            t.event_selectors =
-                Selectors::Basic(BasicSelectors { include_management_events: false, ..BasicSelectors::default() });
-        }),
-        case("no recording", &["StartLogging"], |t| t.logging = false),
-        case("no tags", &["AddTags"], |t| t.tags.clear()),
-        case("no difference", &[], |_| ()),
-    ]
-}
-
 fn cases() -> Vec<(Address, Spec, Case)> {
     let mut all = Vec::new();
     for (address, spec) in declared_specs() {
         let cases = match &spec {
-            Spec::KmsKey(key) => key_cases(key),
-            Spec::S3Bucket(bucket) => bucket_cases(bucket),
-            Spec::CloudtrailTrail(trail) => trail_cases(trail),
+            Spec::KmsKey(key) => kms::cases(key),
+            Spec::S3Bucket(bucket) => s3::cases(bucket),
+            Spec::CloudtrailTrail(trail) => cloudtrail::cases(trail),
+            _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
     }
@@ -245,6 +104,7 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
         Spec::KmsKey(_) => KEY.parse().unwrap(),
         Spec::S3Bucket(_) => format!("arn:aws:s3:::{}", address.name).parse().unwrap(),
         Spec::CloudtrailTrail(_) => "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap(),
+        _ => KEY.parse().unwrap(),
     };
     let order = Order { session, address, arn: case.seen.as_ref().map(|_| &arn) };
     spec.apply(case.seen.as_ref(), &order).await

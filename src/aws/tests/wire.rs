@@ -1,0 +1,72 @@
+//! A faked wire.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use aws_types::region::Region as SdkRegion;
+
+use super::account;
+use crate::aws::clients::{Access, Aws, Session};
+use crate::report::Events;
+
+/// Takes every request, remembers what it asked for, and answers what `answer` says.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    sent: Arc<Mutex<Vec<String>>>,
+    answer: fn(&str) -> (u16, &'static str),
+}
+
+impl Wire {
+    pub(super) fn new(answer: fn(&str) -> (u16, &'static str)) -> Self {
+        Wire { sent: Arc::default(), answer }
+    }
+
+    pub(super) fn sent(&self) -> Vec<String> {
+        std::mem::take(&mut *self.sent.lock().unwrap())
+    }
+
+    pub(super) fn session(&self, access: Access) -> Session {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(SdkRegion::new("us-east-1"))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .http_client(self.clone())
+            .build();
+        let aws = Arc::new(Aws::with_config(config, 8, Events::nowhere()));
+        let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
+        let credentials = Some(SharedCredentialsProvider::new(keys));
+        Session::new(aws, account("222222222222"), "role".to_owned(), access, credentials, true)
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let asked = match request.headers().get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None => {
+                let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+                let bucket = if path.contains("amazonaws") { "" } else { path };
+                format!("{} {bucket}{query}", request.method())
+            }
+        };
+        let (status, body) = (self.answer)(&asked);
+        self.sent.lock().unwrap().push(asked);
+        let status = StatusCode::try_from(status).unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading and writing it.
+
+use super::spec::{Aggregator, Authorization, DeliveryChannel, Recorder, Recording, Rule};
+use crate::model::{Arn, OpError};
+use crate::services::Reading;
+use crate::services::adapter::{Cell, Order, Write};
+
+/// The operations that reading takes.
+pub const READS: &[&str] = &[];
+
+/// Reads a cell.
+pub async fn observe(_cell: &Cell<'_>) -> Result<Reading, OpError> {
+    Ok(Reading::default())
+}
+
+impl Write for Recorder {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
+
+impl Write for DeliveryChannel {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
+
+impl Write for Recording {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
+
+impl Write for Rule {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
+
+impl Write for Authorization {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
+
+impl Write for Aggregator {
+    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        Err(order.refused("Apply", "not written yet"))
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        Err(order.refused("Delete", "not written yet"))
+    }
+}
