@@ -1,5 +1,6 @@
 //! A plan, and what became of it, for people: what drifts the same way is said once.
 
+mod creations;
 mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +23,18 @@ const VALUE_WIDTH: usize = 100;
 /// The plan, block by block; colours included, for a stream that strips them where they are not wanted.
 pub fn plan(plan: &Plan, details: bool) -> String {
     let mut text = String::new();
-    for group in groups(plan) {
+    let mut groups = groups(plan);
+    if !details && creations::are_many(&groups) {
+        creations::list(&mut text, plan, &groups);
+        groups.retain(|group| group.first.action != Action::Create);
+    }
+    for group in groups {
         block(&mut text, plan, &group, details);
     }
     // The cause before what waits for it.
     unreadable(&mut text, plan);
     blocked(&mut text, plan);
+    undelivered(&mut text, plan);
     orphans(&mut text, plan);
     notes(&mut text, plan);
     text
@@ -52,6 +59,9 @@ pub fn plan_summary(plan: &Plan) -> String {
     }
     if !plan.unreadable.is_empty() {
         parts.push(format!("{} could not be read", plan.unreadable.len()));
+    }
+    if !plan.undelivered.is_empty() {
+        parts.push(format!("{} undelivered", plan.undelivered.len()));
     }
     format!(
         "Plan: {} ({}, {}).",
@@ -376,6 +386,25 @@ fn blocked(text: &mut String, plan: &Plan) {
         let _ = writeln!(text, "    {}", one_line(reason));
         if let Some(hint) = hint {
             let _ = writeln!(text, "    {} {}", "next:".bold(), one_line(hint));
+        }
+        text.push('\n');
+    }
+}
+
+/// What waits for somebody else: commands for them, where there are any, are never cut and stand by themselves.
+fn undelivered(text: &mut String, plan: &Plan) {
+    let mut causes: BTreeMap<(&str, &str, &str), Vec<&Target>> = BTreeMap::new();
+    for waiting in &plan.undelivered {
+        let cause = (waiting.address.name.as_str(), waiting.reason.as_str(), waiting.hint.as_str());
+        causes.entry(cause).or_default().push(&waiting.address.target);
+    }
+    for ((name, reason, hint), places) in causes {
+        let _ = writeln!(text, "{} {}", "! undelivered".magenta().bold(), one_line(name).bold());
+        place_lines(text, plan, places.into_iter());
+        let _ = writeln!(text, "    {}", one_line(reason));
+        for (index, line) in hint.lines().enumerate() {
+            let lead = if index == 0 { "next:".bold().to_string() } else { "     ".to_owned() };
+            let _ = writeln!(text, "    {lead} {}", one_line(line));
         }
         text.push('\n');
     }

@@ -30,6 +30,12 @@ pub fn plan_document(plan: &Plan) -> Value {
             document["hint"] = json!(blocked.hint);
             document
         }).collect::<Vec<_>>(),
+        "undelivered": plan.undelivered.iter().map(|waiting| {
+            let mut document = address_document(plan, &waiting.address);
+            document["reason"] = json!(waiting.reason);
+            document["hint"] = json!(waiting.hint);
+            document
+        }).collect::<Vec<_>>(),
         "exempt": [],
         "orphans": plan.orphans.iter().map(|orphan| {
             let mut document = address_document(plan, &orphan.address);

@@ -5,7 +5,7 @@ use super::*;
 use crate::model::{Fault, Target};
 use crate::plan::{Orphan, Scope, diff};
 use crate::services::estate::{Estate, id, region};
-use crate::services::{Kind, Note, Service, Spec};
+use crate::services::{Kind, Note, Service, Spec, Undelivered};
 
 const REGIONS: [&str; 17] = [
     "ap-northeast-1",
@@ -517,4 +517,52 @@ fn outcomes_name_what_did_not_end_well_once_per_cause() {
 
     Apply: 2 applied, 4 failed, 3 skipped, 1 not started.
     ");
+}
+
+#[test]
+fn a_whole_baseline_that_forty_accounts_lack_fits_one_screen() {
+    let mut plan = estate(40);
+    let spec = Estate::small().desire(Service::Cloudtrail, "333333333333", &["us-east-1"]).remove(0).spec;
+    for n in 0..40 {
+        for place in REGIONS {
+            for (kind, names) in [
+                (Kind::CloudtrailTrail, &["baseline"][..]),
+                (Kind::GuarddutyDetector, &["detector"]),
+                (Kind::ConfigRecorder, &["default"]),
+                (Kind::ConfigDeliveryChannel, &["default"]),
+                (Kind::ConfigRecording, &["default"]),
+                (Kind::ConfigRule, &["baseline-cloud-trail-enabled", "baseline-guardduty-enabled-centralized"]),
+                (Kind::EventbridgeRule, &["baseline-security-group-changes", "baseline-guardduty-findings"]),
+            ] {
+                for name in names {
+                    let mut change = creation(Address::new(self::place(n, place), kind, *name), spec.clone());
+                    if (kind, place) == (Kind::CloudtrailTrail, "us-east-1") {
+                        change.fields.pop();
+                    }
+                    plan.changes.push(change);
+                }
+            }
+        }
+        let role = Address::new(self::place(n, "global"), Kind::IamRole, "baseline-event-forwarding");
+        plan.changes.push(creation(role, spec.clone()));
+    }
+    let text = shown_plan(&plan);
+    assert!(lines(&text) <= 24, "{text}");
+    assert_snapshot!(text);
+    let detailed = plain(&super::plan(&plan, true));
+    assert!(detailed.contains("include_global_service_events"), "{detailed}");
+}
+
+#[test]
+fn commands_for_somebody_else_are_lines_of_their_own() {
+    let mut plan = estate(1);
+    for place in ["eu-west-1", "us-east-1"] {
+        plan.undelivered.push(Undelivered {
+            address: Address::new(self::place(0, place), Kind::SnsSubscription, "baseline-alerts:lambda:chat"),
+            reason: "account 999999999999, which the function belongs to, is not in profiles.toml".to_owned(),
+            hint: format!("ask its owner to run:\naws lambda add-permission --region {place}\naws sns subscribe"),
+        });
+    }
+    assert!(!plan.complete());
+    assert_snapshot!(shown_plan(&plan));
 }

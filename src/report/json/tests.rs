@@ -5,7 +5,7 @@ use crate::model::{Fault, Target};
 use crate::plan::{Blocked, FieldChange, FieldChangeKind, Orphan};
 use crate::report::Outcome;
 use crate::services::estate::{Estate, id, region};
-use crate::services::{Note, Service};
+use crate::services::{Note, Service, Undelivered};
 
 fn plan() -> Plan {
     let trail = |place: &str| Estate::small().desire(Service::Cloudtrail, "333333333333", &[place]).remove(0);
@@ -37,6 +37,11 @@ fn plan() -> Plan {
         address: trail("eu-west-1").address,
         reason: "it bears our name without our tag".to_owned(),
         hint: Some("tag it".to_owned()),
+    });
+    plan.undelivered.push(Undelivered {
+        address: trail("eu-west-3").address,
+        reason: "nobody has confirmed it".to_owned(),
+        hint: "confirm it".to_owned(),
     });
     plan.orphans.push(Orphan { address: trail("eu-west-2").address, fate: "kept; --prune removes it".to_owned() });
     plan.notes.push(Note { target: target.clone(), topic: "foreign-trail".to_owned(), text: "…".to_owned() });
