@@ -1,4 +1,5 @@
 mod arbitrary;
+mod waiting;
 
 use proptest::prelude::*;
 use serde_json::json;
