@@ -4,6 +4,7 @@
 
 mod at;
 mod check;
+mod overrides;
 mod problem;
 mod profiles;
 mod raw;
@@ -12,6 +13,7 @@ mod schema;
 mod secret;
 mod suggest;
 
+pub use overrides::{Overridable, Override, Whose};
 pub use problem::{Document, Label, Problem, Problems, Severity, Source};
 pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
 pub use schema::{baseline_schema, profiles_schema};
@@ -59,6 +61,8 @@ pub struct Baseline {
     pub events: Option<Events>,
     /// Who hears of them.
     pub notify: Option<Notify>,
+    /// What some accounts have otherwise.
+    pub overrides: Vec<Override>,
 }
 
 /// The two files, checked.

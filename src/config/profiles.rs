@@ -165,6 +165,17 @@ pub struct RegionChoice {
     pub exclude: Vec<RegionGlob>,
 }
 
+impl fmt::Display for RegionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |globs: &[RegionGlob]| globs.iter().map(RegionGlob::as_str).collect::<Vec<_>>().join(", ");
+        match &self.list {
+            Some(list) => f.write_str(&list.iter().map(Region::as_str).collect::<Vec<_>>().join(", "))?,
+            None => f.write_str(&joined(&self.include))?,
+        }
+        if self.exclude.is_empty() { Ok(()) } else { write!(f, " except {}", joined(&self.exclude)) }
+    }
+}
+
 impl RegionChoice {
     /// Whether this Region counts: on the list, where there is one, and let through by the globs.
     pub fn holds(&self, region: &Region) -> bool {

@@ -10,7 +10,7 @@ use crate::plan::{
 };
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
-use crate::services::{Declared, Desired, Found, Place, Reading, Service, Shared, Terms, policy_notes};
+use crate::services::{Declared, Desired, Found, Note, Place, Reading, Service, Shared, Terms, policy_notes};
 
 /// Accounts that are read at the same time. Requests in flight are bounded apart; this bounds what is held in memory.
 const ACCOUNTS_AT_ONCE: usize = 24;
@@ -263,11 +263,15 @@ impl<'a> Survey<'a> {
     ) -> Plan {
         let place = Place { account, regions: &read.regions };
         let all = Service::ALL.iter().flat_map(|service| service.desire(declared, &place));
-        let (shared, desired): (Vec<Desired>, Vec<Desired>) = all.partition(|desired| desired.shared);
-        let besides: BTreeSet<Address> = shared.into_iter().map(|desired| desired.address).collect();
+        let besides: BTreeSet<Address> = all.filter(|desired| desired.shared).map(|desired| desired.address).collect();
+        let desired = desired_of(account, declared, &read.regions, &besides);
         let orphans = if options.prune { Orphans::Removed } else { Orphans::Shown };
         let part = Part { desired: &desired, besides: &besides, orphans };
         let (mut plan, _) = plan_part(account, &part, &read.readings, Service::ALL, facts, options);
+        for one in declared.baseline.overrides_of(account) {
+            let target = Target::new(account.id, Region::global());
+            plan.notes.push(Note { target, topic: "override".to_owned(), text: one.words() });
+        }
         plan.regions.insert(account.id, read.regions.clone());
         plan.scope = Scope { accounts: 1, targets: read.regions_read };
         plan
@@ -319,17 +323,22 @@ impl<'a> Survey<'a> {
         let place = Place { account, regions: &regions };
         let selected = account.baseline && options.selection.takes_account(account);
         let mut cells: Vec<(Service, Target)> = Vec::new();
+        let own_baseline = declared.baseline.of(account);
+        let own = Declared { baseline: &own_baseline, ..*declared };
         for service in Service::ALL {
-            let shared = service.holder(self.profiles) == Some(account.id);
-            let targets = service.cells(declared, &place).into_iter();
-            cells.extend(
-                targets
-                    .filter(|target| {
-                        (selected && options.selection.takes_cell(*service, target))
-                            || (shared && is_needed(*service, target, declared, &options.selection))
-                    })
-                    .map(|target| (*service, target)),
-            );
+            let regions = declared.baseline.regions_of(account, *service, &regions);
+            let mut targets = service.cells(&own, &Place { account, regions: &regions });
+            targets.retain(|target| selected && options.selection.takes_cell(*service, target));
+            if service.holder(self.profiles) == Some(account.id) {
+                let mut shared = service.cells(declared, &place);
+                shared.retain(|target| {
+                    !targets.contains(target)
+                        && ((selected && options.selection.takes_cell(*service, target))
+                            || is_needed(*service, target, declared, &options.selection))
+                });
+                targets.extend(shared);
+            }
+            cells.extend(targets.into_iter().map(|target| (*service, target)));
         }
         let count = |(_, target): &(Service, Target)| !target.region.is_global();
         let regions_read =
@@ -373,6 +382,29 @@ fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selecti
         _ => &[Service::Eventbridge, Service::Sns, Service::Lambda, Service::Sqs],
     };
     dependents.iter().any(|dependent| selection.takes_service_in(*dependent, &target.region))
+}
+
+/// What an account should hold for itself.
+fn desired_of(
+    account: &Account,
+    declared: &Declared<'_>,
+    regions: &[Region],
+    besides: &BTreeSet<Address>,
+) -> Vec<Desired> {
+    let baseline = declared.baseline.of(account);
+    let own = Declared { baseline: &baseline, ..*declared };
+    let mut all: Vec<Desired> = Vec::new();
+    for service in Service::ALL {
+        let regions = declared.baseline.regions_of(account, *service, regions);
+        all.extend(service.desire(&own, &Place { account, regions: &regions }));
+    }
+    all.retain(|desired| !desired.shared);
+    // What an override leaves out here is not waited for.
+    let here: BTreeSet<Address> = all.iter().map(|desired| desired.address.clone()).collect();
+    for desired in &mut all {
+        desired.requires.retain(|it| it.target.account != account.id || here.contains(it) || besides.contains(it));
+    }
+    all
 }
 
 /// Part of what an account should hold.

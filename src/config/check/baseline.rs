@@ -107,6 +107,7 @@ pub(crate) fn check_baseline(
         guardduty: flip(guardduty)?,
         events: flip(events)?,
         notify: flip(notify)?,
+        overrides: Vec::new(),
     })
 }
 
