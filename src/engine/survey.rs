@@ -378,7 +378,10 @@ fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selecti
     let home = target.region == declared.profiles.home_region;
     let dependents: &[Service] = match service {
         Service::Kms | Service::S3 if home => return true,
-        Service::Guardduty => &[Service::Guardduty],
+        Service::Guardduty if declared.baseline.guardduty.as_ref().is_some_and(|g| g.membership) => {
+            &[Service::Guardduty]
+        }
+        Service::Guardduty => &[],
         _ => &[Service::Eventbridge, Service::Sns, Service::Lambda, Service::Sqs],
     };
     dependents.iter().any(|dependent| selection.takes_service_in(*dependent, &target.region))
