@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use crate::model::{AccountId, Address, Region, Target};
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags};
+use crate::services::{
+    Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,
+};
 
 /// The leave that an account gives in one Region to aggregate its data. Who has it and where is all that it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -112,11 +112,7 @@ pub(super) fn records_iam_types(region: &Region) -> bool {
 }
 
 /// Checks the section.
-pub(crate) fn check_config(
-    raw: &Section<RawConfig>,
-    context: &Context<'_>,
-    findings: &mut Findings,
-) -> Option<Config> {
+pub(crate) fn check_config(raw: &Section<RawConfig>, context: &Context<'_>, findings: &mut Findings) -> Option<Config> {
     if context.raw.log_bucket.is_none() && !findings.is_struck("log_bucket") {
         findings
             .error(raw.span(), "[config] needs [log_bucket]")
@@ -225,13 +221,14 @@ fn check_excluded(at: Option<&At<Vec<At<String>>>>, findings: &mut Findings) -> 
 /// Checks the name (AWS Config API Reference, `PutConfigurationAggregator`: `[\w\-]+`, 256 characters), and that there is
 /// somewhere to put it.
 fn check_aggregator(at: &Section<RawAggregator>, context: &Context<'_>, findings: &mut Findings) -> Option<String> {
-    if let Some(security) =
-        context.accounts.iter().find(|account| account.duty == Duty::Security && !account.baseline)
+    if let Some(security) = context.accounts.iter().find(|account| account.duty == Duty::Security && !account.baseline)
     {
         findings
             .error(at.span(), "[config.aggregator] needs a security account that gets the baseline")
             .label(format!("{} says `baseline = false`", security.id))
-            .help("the aggregator is in the security account: take this table out, or `baseline = false` from [security]");
+            .help(
+                "the aggregator is in the security account: take this table out, or `baseline = false` from [security]",
+            );
     }
     let Some(name) = &at.name else { return Some("baseline".to_owned()) };
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

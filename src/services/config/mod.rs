@@ -14,6 +14,4 @@ mod tests;
 
 pub use aggregation::{Aggregator, Authorization, Source};
 pub use rule::{Rule, Scope, rule_names};
-pub use spec::{
-    DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, desire,
-};
+pub use spec::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, desire};

@@ -187,7 +187,8 @@ pub(super) fn check_rules(
             continue;
         };
         if let Some((_, first)) = rules.iter().find(|(other, _)| other.name == rule.name) {
-            let span = |at: &Section<RawConfigRule>| at.name.as_ref().or(at.identifier.as_ref()).map_or(at.span(), At::span);
+            let span =
+                |at: &Section<RawConfigRule>| at.name.as_ref().or(at.identifier.as_ref()).map_or(at.span(), At::span);
             findings
                 .error(span(at), format!("two rules are called `{}`", rule.name))
                 .label("again")
@@ -321,7 +322,8 @@ fn check_parameters(
                 whole = false;
             }
         }
-        for missing in rule.parameters.iter().filter(|p| p.required && !given().any(|(key, _)| key.as_str() == p.name)) {
+        for missing in rule.parameters.iter().filter(|p| p.required && !given().any(|(key, _)| key.as_str() == p.name))
+        {
             let example = missing.suggested.unwrap_or("…");
             findings
                 .error(identifier.span(), format!("{} needs the parameter `{}`", identifier.as_str(), missing.name))
@@ -415,7 +417,9 @@ fn check_scope_tag(
     let mut whole = true;
     for (text, most) in [Some((key, 128)), tag.value.as_ref().map(|value| (value, 256))].into_iter().flatten() {
         if text.is_empty() || text.chars().count() > most {
-            findings.error(text.span(), "AWS would refuse this tag").label(format!("1 to {most} characters are needed"));
+            findings
+                .error(text.span(), "AWS would refuse this tag")
+                .label(format!("1 to {most} characters are needed"));
             whole = false;
         }
     }

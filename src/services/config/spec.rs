@@ -13,11 +13,8 @@ pub(super) const IAM_TYPES: [&str; 4] = ["AWS::IAM::Group", "AWS::IAM::Policy", 
 
 /// The resource types that cannot be recorded daily (AWS Config API Reference, `RecordingMode`). Where all types are
 /// recorded AWS sees to that itself.
-const CONTINUOUS_ONLY: [&str; 3] = [
-    "AWS::Config::ConfigurationRecorder",
-    "AWS::Config::ConformancePackCompliance",
-    "AWS::Config::ResourceCompliance",
-];
+const CONTINUOUS_ONLY: [&str; 3] =
+    ["AWS::Config::ConfigurationRecorder", "AWS::Config::ConformancePackCompliance", "AWS::Config::ResourceCompliance"];
 
 pub(super) static NO_TAGS: Tags = Tags::new();
 
@@ -121,7 +118,11 @@ impl RecordingMode {
             let types = CONTINUOUS_ONLY.into_iter().filter(|t| !excluded.iter().any(|e| e == t));
             let resource_types: Vec<String> = types.map(str::to_owned).collect();
             if !resource_types.is_empty() {
-                overrides.push(FrequencyOverride { frequency: CONTINUOUS.to_owned(), resource_types, description: None });
+                overrides.push(FrequencyOverride {
+                    frequency: CONTINUOUS.to_owned(),
+                    resource_types,
+                    description: None,
+                });
             }
         }
         RecordingMode { frequency: if daily { DAILY } else { CONTINUOUS }.to_owned(), overrides }
@@ -151,7 +152,8 @@ fn take_over_hint(terms: &Terms) -> String {
 impl Recorder {
     /// What would change of somebody else's feed.
     fn rerouted(&self, seen: &Self) -> Vec<&'static str> {
-        let changes = [("role", self.role != seen.role), ("recording scope", self.recording_group != seen.recording_group)];
+        let changes =
+            [("role", self.role != seen.role), ("recording scope", self.recording_group != seen.recording_group)];
         changes.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
     }
 }
@@ -277,7 +279,8 @@ impl Resource for DeliveryChannel {
             refusals.push(format!("an account has one delivery channel, and `{}` is there", seen.name));
         }
         if self.is_elsewhere(seen) && !terms.take_over {
-            refusals.push(format!("the channel would no longer deliver to bucket {}, which is not ours", seen.s3_bucket));
+            refusals
+                .push(format!("the channel would no longer deliver to bucket {}, which is not ours", seen.s3_bucket));
         }
         if self.sns_topic != seen.sns_topic {
             refusals.push("the topic that the channel notifies would change".to_owned());

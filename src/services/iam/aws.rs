@@ -12,8 +12,7 @@ use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Ownership, Reading, Spec, Tags, is_ours};
 
 /// The operations that reading takes.
-pub const READS: &[&str] =
-    &["GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies", "ListRoles"];
+pub const READS: &[&str] = &["GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies", "ListRoles"];
 
 /// What IAM answers where there is no such role or policy.
 const ABSENT: &[&str] = &["NoSuchEntity"];
@@ -72,8 +71,7 @@ async fn linked_role(session: &Session, region: &Region) -> Result<Option<String
 
 async fn role(cell: &Cell<'_>, name: &str) -> Result<Option<Found>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
-    let answer =
-        session.call(region, "iam", "GetRole").run(|| session.iam().get_role().role_name(name).send()).await;
+    let answer = session.call(region, "iam", "GetRole").run(|| session.iam().get_role().role_name(name).send()).await;
     let Some(role) = found(answer, ABSENT)?.and_then(|answer| answer.role) else { return Ok(None) };
     let tags: Tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let mut spec = Role {
@@ -178,7 +176,9 @@ impl Write for Role {
         let none = Default::default();
         let held = seen.map_or(&none, |seen| &seen.inline_policies);
         // What it needs before what it must not have: at no time is it allowed less than it needs.
-        for (policy, document) in self.inline_policies.iter().filter(|(name, document)| held.get(*name) != Some(document)) {
+        for (policy, document) in
+            self.inline_policies.iter().filter(|(name, document)| held.get(*name) != Some(document))
+        {
             let session = order.session;
             session
                 .call(&order.address.target.region, "iam", "PutRolePolicy")
@@ -278,10 +278,7 @@ async fn detach(policy: &str, order: &Order<'_>) -> Result<(), OpError> {
     found(answer, ABSENT).map(|_| ())
 }
 
-fn sdk_tags<'a>(
-    tags: impl Iterator<Item = (&'a String, &'a String)>,
-    order: &Order<'_>,
-) -> Result<Vec<Tag>, OpError> {
+fn sdk_tags<'a>(tags: impl Iterator<Item = (&'a String, &'a String)>, order: &Order<'_>) -> Result<Vec<Tag>, OpError> {
     tags.map(|(key, value)| {
         Tag::builder().key(key).value(value).build().map_err(|e| order.malformed("TagRole", &e.to_string()))
     })

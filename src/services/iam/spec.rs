@@ -45,7 +45,10 @@ impl Resource for ServiceLinkedRole {
 
     fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
         let wrong = self.service != CONFIG_SERVICE;
-        wrong.then(|| format!("a service-linked role for {} is none of this tool's", self.service)).into_iter().collect()
+        wrong
+            .then(|| format!("a service-linked role for {} is none of this tool's", self.service))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -151,8 +154,7 @@ fn trust(account: AccountId) -> Policy {
 /// are more than AWS takes. `None` where there is no Region to forward from.
 fn permission(declared: &Declared<'_>, place: &Place<'_>) -> Option<Policy> {
     let partition = declared.profiles.partition;
-    let buses: BTreeSet<Address> =
-        place.regions.iter().filter_map(|region| receiving_bus(declared, region)).collect();
+    let buses: BTreeSet<Address> = place.regions.iter().filter_map(|region| receiving_bus(declared, region)).collect();
     let name = buses.first()?.name.clone();
     let exact: Vec<String> = buses
         .iter()
