@@ -76,7 +76,7 @@ pub struct FrequencyOverride {
 
 pub(super) const ALL_SUPPORTED: &str = "ALL_SUPPORTED_RESOURCE_TYPES";
 pub(super) const EXCLUSION: &str = "EXCLUSION_BY_RESOURCE_TYPES";
-#[cfg(any(feature = "aws", test))]
+#[cfg(feature = "aws")]
 pub(super) const INCLUSION: &str = "INCLUSION_BY_RESOURCE_TYPES";
 pub(super) const CONTINUOUS: &str = "CONTINUOUS";
 const DAILY: &str = "DAILY";

@@ -138,7 +138,10 @@ async fn attached(cell: &Cell<'_>, name: &str) -> Result<Vec<String>, OpError> {
 }
 
 impl Write for ServiceLinkedRole {
-    async fn apply(&self, _seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+    async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        if seen.is_some() {
+            return Ok(order.existing()?.clone());
+        }
         let (session, region) = (order.session, &order.address.target.region);
         let answer = session
             .call(region, "iam", "CreateServiceLinkedRole")
