@@ -189,9 +189,9 @@ impl Resource for Recorder {
         }
         vec![Kept {
             reason: format!(
-                "recorder `{}` is not ours, and its {} is not as declared: nobody's feed is rerouted",
+                "recorder `{}` is not ours and is not as declared in its {}: nobody's feed is rerouted",
                 seen.name,
-                rerouted.join(" and its ")
+                rerouted.join(" and ")
             ),
             hint: take_over_hint(terms),
         }]

@@ -67,7 +67,14 @@ fn terms() -> Terms {
 #[test]
 fn recorder_channel_and_recording_follow_each_other_in_every_region() {
     let kinds = [Kind::ConfigRecorder, Kind::ConfigDeliveryChannel, Kind::ConfigRecording];
-    assert_snapshot!(overview(&desired(&declaring(""), PROJECT, &["eu-west-1", "us-east-1"]), &kinds), @"");
+    assert_snapshot!(overview(&desired(&declaring(""), PROJECT, &["eu-west-1", "us-east-1"]), &kinds), @"
+    333333333333/eu-west-1/config.recorder/default after 333333333333/global/iam.service_linked_role/config.amazonaws.com
+    333333333333/eu-west-1/config.delivery_channel/default after 333333333333/eu-west-1/config.recorder/default and 222222222222/eu-west-1/kms.key/baseline-logs and 222222222222/eu-west-1/s3.bucket/baseline-logs-222222222222-eu-west-1
+    333333333333/eu-west-1/config.recording/default after 333333333333/eu-west-1/config.recorder/default and 333333333333/eu-west-1/config.delivery_channel/default
+    333333333333/us-east-1/config.recorder/default after 333333333333/global/iam.service_linked_role/config.amazonaws.com
+    333333333333/us-east-1/config.delivery_channel/default after 333333333333/us-east-1/config.recorder/default and 222222222222/eu-west-1/kms.key/baseline-logs and 222222222222/eu-west-1/s3.bucket/baseline-logs-222222222222-eu-west-1
+    333333333333/us-east-1/config.recording/default after 333333333333/us-east-1/config.recorder/default and 333333333333/us-east-1/config.delivery_channel/default
+    ");
 }
 
 #[test]
@@ -77,7 +84,58 @@ fn a_recorder_a_channel_and_a_rule_in_full() {
          parameters = { maxAccessKeyAge = 90 }\ntag = { key = 'stage', value = 'prod' }\n",
     );
     let all: Vec<String> = desired(&estate, PROJECT, &["us-east-1"]).iter().map(|one| pretty(&one.spec)).collect();
-    assert_snapshot!(all.join("\n"), @"");
+    assert_snapshot!(all.join("\n"), @r#"
+    {
+      "name": "default",
+      "recording_group": {
+        "excluded_resource_types": [],
+        "include_global_resource_types": true,
+        "resource_types": [],
+        "strategy": "ALL_SUPPORTED_RESOURCE_TYPES"
+      },
+      "recording_mode": {
+        "frequency": "CONTINUOUS",
+        "overrides": []
+      },
+      "role": "ref:333333333333/global/iam.service_linked_role/config.amazonaws.com",
+      "tags": {
+        "Baseline": "test",
+        "ManagedBy": "baseline"
+      }
+    }
+    {
+      "kms_key": "ref:222222222222/eu-west-1/kms.key/baseline-logs",
+      "name": "default",
+      "s3_bucket": "baseline-logs-222222222222-eu-west-1",
+      "s3_key_prefix": null,
+      "snapshot_frequency": "Six_Hours",
+      "sns_topic": null
+    }
+    {
+      "recorder": "default",
+      "recording": true
+    }
+    {
+      "description": null,
+      "evaluation_modes": [],
+      "frequency": "TwentyFour_Hours",
+      "identifier": "ACCESS_KEYS_ROTATED",
+      "owner": "AWS",
+      "parameters": {
+        "maxAccessKeyAge": "90"
+      },
+      "scope": {
+        "resource_id": null,
+        "resource_types": [],
+        "tag_key": "stage",
+        "tag_value": "prod"
+      },
+      "tags": {
+        "Baseline": "test",
+        "ManagedBy": "baseline"
+      }
+    }
+    "#);
 }
 
 #[test]
@@ -163,7 +221,10 @@ fn somebody_elses_recorder_keeps_its_name_role_scope_frequency_and_tags() {
     let kept = wanted.adopt(&seen, &terms());
     assert_eq!(wanted, seen);
     assert_eq!(kept.len(), 1);
-    assert_snapshot!(format!("{}\n{}", kept[0].reason, kept[0].hint), @"");
+    assert_snapshot!(format!("{}\n{}", kept[0].reason, kept[0].hint), @r#"
+    recorder `company` is not ours and is not as declared in its role and recording scope: nobody's feed is rerouted
+    declare `take_over = ["config"]` for account 333333333333 in profiles.toml to have it changed
+    "#);
     assert!(wanted.refusals(Some(&seen), &terms()).is_empty());
     // A second run still takes it for somebody else's.
     assert_eq!(recorder(&estate, "us-east-1").adopt(&seen, &terms()), kept);
@@ -241,7 +302,10 @@ fn a_channel_to_our_bucket_is_ours_and_one_to_another_is_not() {
     let mut wanted = channel(&estate);
     let kept = wanted.adopt(&elsewhere, &terms());
     assert_eq!(wanted, elsewhere);
-    assert_snapshot!(format!("{}\n{}", kept[0].reason, kept[0].hint), @"");
+    assert_snapshot!(format!("{}\n{}", kept[0].reason, kept[0].hint), @r#"
+    delivery channel `company` delivers to bucket company-logs and not to baseline-logs-222222222222-eu-west-1: nobody's feed is rerouted
+    declare `take_over = ["config"]` for account 333333333333 in profiles.toml to have it changed
+    "#);
 
     let mut wanted = channel(&estate);
     assert!(wanted.adopt(&elsewhere, &taking_over()).is_empty());
@@ -283,7 +347,17 @@ fn the_rules_that_watch_the_baseline_come_after_what_they_watch() {
          [[config.rule]]\nidentifier = 'SOMETHING_NEW'\nunlisted = true\n[guardduty]\n",
     );
     let all = desired(&estate, PROJECT, &["eu-west-1", "us-east-1"]);
-    assert_snapshot!(overview(&all, &[Kind::ConfigRule]), @"");
+    assert_snapshot!(overview(&all, &[Kind::ConfigRule]), @"
+    333333333333/eu-west-1/config.rule/baseline-cloud-trail-enabled after 333333333333/eu-west-1/config.recorder/default and 333333333333/eu-west-1/cloudtrail.trail/baseline
+    333333333333/eu-west-1/config.rule/baseline-guardduty-enabled-centralized after 333333333333/eu-west-1/config.recorder/default and 333333333333/eu-west-1/guardduty.detector/detector
+    333333333333/eu-west-1/config.rule/baseline-vpc-default-security-group-closed after 333333333333/eu-west-1/config.recording/default
+    333333333333/eu-west-1/config.rule/baseline-something-new after 333333333333/eu-west-1/config.recording/default
+    333333333333/us-east-1/config.rule/baseline-cloud-trail-enabled after 333333333333/us-east-1/config.recorder/default and 333333333333/us-east-1/cloudtrail.trail/baseline
+    333333333333/us-east-1/config.rule/baseline-guardduty-enabled-centralized after 333333333333/us-east-1/config.recorder/default and 333333333333/us-east-1/guardduty.detector/detector
+    333333333333/us-east-1/config.rule/baseline-vpc-default-security-group-closed after 333333333333/us-east-1/config.recording/default
+    333333333333/us-east-1/config.rule/baseline-root-account-mfa-enabled after 333333333333/us-east-1/config.recorder/default
+    333333333333/us-east-1/config.rule/baseline-something-new after 333333333333/us-east-1/config.recording/default
+    ");
     let hourly: Vec<_> = rules(&estate, "eu-west-1").into_iter().map(|(_, rule)| rule.frequency).collect();
     assert_eq!(hourly, [Some("One_Hour".to_owned()), Some("One_Hour".to_owned()), None, None]);
     assert_eq!(rules(&estate, "us-east-1")[3].1.frequency.as_deref(), Some("TwentyFour_Hours"));
@@ -334,9 +408,34 @@ fn every_account_but_the_security_account_authorizes_the_aggregator_in_every_reg
     let estate = declaring("[config.aggregator]\n");
     let kinds = [Kind::ConfigAuthorization, Kind::ConfigAggregator];
     let all = [PROJECT, SECURITY].map(|account| overview(&desired(&estate, account, &REGIONS), &kinds));
-    assert_snapshot!(all.concat(), @"");
+    assert_snapshot!(all.concat(), @"
+    333333333333/ap-northeast-1/config.authorization/222222222222:eu-west-1
+    333333333333/eu-west-1/config.authorization/222222222222:eu-west-1
+    333333333333/us-east-1/config.authorization/222222222222:eu-west-1
+    222222222222/eu-west-1/config.aggregator/baseline
+    ");
     let aggregator = desired(&estate, SECURITY, &REGIONS).pop().unwrap();
-    assert_snapshot!(pretty(&aggregator.spec), @"");
+    assert_snapshot!(pretty(&aggregator.spec), @r#"
+    {
+      "organization": false,
+      "sources": [
+        {
+          "accounts": [
+            "111111111111",
+            "222222222222",
+            "333333333333",
+            "444444444444"
+          ],
+          "all_regions": true,
+          "regions": []
+        }
+      ],
+      "tags": {
+        "Baseline": "test",
+        "ManagedBy": "baseline"
+      }
+    }
+    "#);
     let none = declaring("");
     assert_eq!(overview(&desired(&none, SECURITY, &REGIONS), &kinds), "");
 }

@@ -105,7 +105,8 @@ fn trusts_events_only(statement: &Statement) -> bool {
     let only = |lists: &BTreeMap<PrincipalType, Vec<String>>| {
         lists.iter().all(|(kind, names)| *kind == PrincipalType::Service && names.iter().all(|n| n == EVENTS_SERVICE))
     };
-    let one_account = statement.conditions.values().any(|keys| keys.contains_key("aws:SourceAccount"));
+    let one_account =
+        statement.conditions.values().any(|keys| keys.keys().any(|key| key.eq_ignore_ascii_case("aws:SourceAccount")));
     matches!(&statement.principal, Some(Principals::Principal(Who::Named(lists))) if only(lists)) && one_account
 }
 

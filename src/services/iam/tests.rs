@@ -56,7 +56,50 @@ fn the_global_cell_is_read_where_a_role_is_declared_and_only_there() {
 #[test]
 fn the_role_may_put_events_on_the_security_accounts_buses_and_nothing_else() {
     let desired = estate("[events]\n").desire(Service::Iam, "333333333333", &REGIONS);
-    assert_snapshot!(pretty(&desired[0].spec), @"");
+    assert_snapshot!(pretty(&desired[0].spec), @r#"
+    {
+      "attached_policies": [],
+      "inline_policies": {
+        "put-events": {
+          "Statement": [
+            {
+              "Action": "events:putevents",
+              "Effect": "Allow",
+              "Resource": [
+                "arn:aws:events:ap-northeast-1:222222222222:event-bus/default",
+                "arn:aws:events:eu-west-1:222222222222:event-bus/default",
+                "arn:aws:events:us-east-1:222222222222:event-bus/default"
+              ],
+              "Sid": "PutEvents"
+            }
+          ],
+          "Version": "2012-10-17"
+        }
+      },
+      "tags": {
+        "Baseline": "test",
+        "ManagedBy": "baseline"
+      },
+      "trust": {
+        "Statement": [
+          {
+            "Action": "sts:assumerole",
+            "Condition": {
+              "StringEquals": {
+                "aws:sourceaccount": "333333333333"
+              }
+            },
+            "Effect": "Allow",
+            "Principal": {
+              "Service": "events.amazonaws.com"
+            },
+            "Sid": "EventBridge"
+          }
+        ],
+        "Version": "2012-10-17"
+      }
+    }
+    "#);
 }
 
 #[test]
@@ -125,6 +168,8 @@ fn a_role_that_trusts_or_may_more_is_refused_whoever_planned_it() {
         role.refusals(None, &Terms::default()).join("; ")
     };
     assert_eq!(refusals(&|_| ()), "");
+    let saved: Role = serde_json::from_str(&serde_json::to_string(&good).unwrap()).unwrap();
+    assert_eq!((saved.refusals(None, &Terms::default()), &saved), (Vec::new(), &good), "also from a saved plan");
     let trusting = |statement: Statement| {
         refusals(&move |role| role.trust = Document::Known(Policy::new(vec![statement.clone()])))
     };
