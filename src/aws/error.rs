@@ -40,10 +40,20 @@ const THROTTLED: &[&str] = &[
     "TransactionInProgressException",
     "ConcurrentModificationException",
 ];
-const QUOTA: &[&str] = &["LimitExceededException", "MaximumNumberOfTrailsExceededException", "TooManyBuckets"];
+const QUOTA: &[&str] = &[
+    "LimitExceeded",
+    "LimitExceededException",
+    "MaximumNumberOfTrailsExceededException",
+    "MaxNumberOfConfigRulesExceededException",
+    "MaxNumberOfConfigurationRecordersExceededException",
+    "MaxNumberOfDeliveryChannelsExceededException",
+    "TooManyBuckets",
+];
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",
     "InsufficientEncryptionPolicyException",
+    "InsufficientDeliveryPolicyException",
+    "InvalidS3KmsKeyArnException",
     "MalformedPolicyDocumentException",
     "MalformedPolicy",
     "KmsKeyNotFoundException",

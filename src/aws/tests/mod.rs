@@ -2,10 +2,13 @@
 //! may only read sends none of it.
 
 mod cloudtrail;
+mod config;
+mod iam;
 mod kms;
 mod s3;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use self::wire::Wire;
@@ -23,19 +26,29 @@ fn account(id: &str) -> AccountId {
 const KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/1";
 const OTHER_KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/2";
 
-/// Everything the shipped baseline wants of the security account in one Region, with its references resolved.
+/// What the tests need besides the shipped baseline.
+const MORE: &str = "[config]\n[[config.rule]]\nidentifier = 'CLOUD_TRAIL_ENABLED'\n[config.aggregator]\n[events]\n";
+
+/// One resource of each kind that is wanted of the security account or of a project account in one Region, with its
+/// references resolved.
 fn declared_specs() -> Vec<(Address, Spec)> {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
-    let text =
-        include_str!("../../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let text = include_str!("../../../baselines/minimal.toml")
+        .replace("# retention_days = 400", "retention_days = 400")
+        + MORE;
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
     let shared = Shared::default();
     let declared = Declared { profiles: &loaded.profiles, baseline: &baseline, shared: &shared };
     let regions: [Region; 1] = ["us-east-1".parse().unwrap()];
-    let place = Place { account: loaded.profiles.account(account("222222222222")).unwrap(), regions: &regions };
-    let desired = Service::ALL.iter().flat_map(|service| service.desire(&declared, &place));
+    let places = ["222222222222", "333333333333"]
+        .map(|id| Place { account: loaded.profiles.account(account(id)).unwrap(), regions: &regions });
+    let mut kinds = BTreeSet::new();
+    let desired = places
+        .iter()
+        .flat_map(|place| Service::ALL.iter().flat_map(|service| service.desire(&declared, place)))
+        .filter(|desired| kinds.insert(desired.address.kind));
     desired
         .map(|desired| {
             let mut spec = desired.spec;
@@ -66,12 +79,29 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::KmsKey(key) => kms::cases(key),
             Spec::S3Bucket(bucket) => s3::cases(bucket),
             Spec::CloudtrailTrail(trail) => cloudtrail::cases(trail),
+            Spec::IamServiceLinkedRole(role) => iam::linked_cases(role),
+            Spec::IamRole(role) => iam::cases(role),
+            Spec::ConfigRecorder(recorder) => config::recorder(recorder),
+            Spec::ConfigDeliveryChannel(channel) => config::channel(channel),
+            Spec::ConfigRecording(recording) => config::recording(recording),
+            Spec::ConfigRule(rule) => config::rule(rule),
+            Spec::ConfigAuthorization(authorization) => config::authorization(authorization),
+            Spec::ConfigAggregator(aggregator) => config::aggregator(aggregator),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
     }
     all
 }
+
+const ROLE_CREATED: &str = "<CreateRoleResponse><CreateRoleResult><Role><Path>/baseline/</Path>\
+    <RoleName>r</RoleName><RoleId>AROAEXAMPLE</RoleId><Arn>arn:aws:iam::333333333333:role/baseline/r</Arn>\
+    <CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></CreateRoleResult></CreateRoleResponse>";
+const LINKED_ROLE_CREATED: &str = "<CreateServiceLinkedRoleResponse><CreateServiceLinkedRoleResult><Role>\
+    <Path>/aws-service-role/config.amazonaws.com/</Path><RoleName>r</RoleName><RoleId>AROAEXAMPLE</RoleId>\
+    <Arn>arn:aws:iam::222222222222:role/aws-service-role/config.amazonaws.com/r</Arn>\
+    <CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></CreateServiceLinkedRoleResult>\
+    </CreateServiceLinkedRoleResponse>";
 
 /// What a write is answered; creations are asked for their ARN.
 fn taken(asked: &str) -> (u16, &'static str) {
@@ -92,6 +122,23 @@ fn taken(asked: &str) -> (u16, &'static str) {
             200,
             r#"{"Version": "2012-10-17", "Statement": {"Sid": "Somebody", "Effect": "Allow",
                 "Principal": {"Service": "example.amazonaws.com"}, "Action": "s3:GetObject", "Resource": "*"}}"#,
+        ),
+        "CreateRole" => (200, ROLE_CREATED),
+        "CreateServiceLinkedRole" => (200, LINKED_ROLE_CREATED),
+        "DescribeConfigRules" => (
+            200,
+            r#"{"ConfigRules": [{"Source": {"Owner": "AWS"},
+                "ConfigRuleArn": "arn:aws:config:us-east-1:222222222222:config-rule/config-rule-1"}]}"#,
+        ),
+        "PutAggregationAuthorization" => (
+            200,
+            r#"{"AggregationAuthorization": {"AggregationAuthorizationArn":
+                "arn:aws:config:us-east-1:333333333333:aggregation-authorization/222222222222/ap-northeast-1"}}"#,
+        ),
+        "PutConfigurationAggregator" => (
+            200,
+            r#"{"ConfigurationAggregator": {"ConfigurationAggregatorArn":
+                "arn:aws:config:ap-northeast-1:222222222222:config-aggregator/config-aggregator-1"}}"#,
         ),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
@@ -170,22 +217,25 @@ async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten(
 }
 
 #[tokio::test]
-async fn deleting_sends_nothing_but_a_trails_deletion() {
+async fn deleting_sends_nothing_but_the_deletion_of_what_holds_no_data() {
     for (address, spec) in declared_specs() {
         let wire = Wire::new(taken);
         let session = wire.session(Access::Write);
         let arn: Arn = "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap();
         let order = Order { session: &session, address: &address, arn: Some(&arn) };
         let deleted = spec.delete(&order).await;
-        match spec {
-            Spec::CloudtrailTrail(_) => {
-                deleted.unwrap();
-                assert_eq!(wire.sent(), ["DeleteTrail"]);
-            }
-            _ => {
-                assert_eq!(deleted.unwrap_err().fault, Fault::Refused);
-                assert!(wire.sent().is_empty());
-            }
+        let sends: &[&str] = match spec {
+            Spec::CloudtrailTrail(_) => &["DeleteTrail"],
+            Spec::IamRole(_) => &["DeleteRolePolicy", "DeleteRole"],
+            Spec::ConfigRule(_) => &["DeleteConfigRule"],
+            Spec::ConfigAuthorization(_) => &["DeleteAggregationAuthorization"],
+            Spec::ConfigAggregator(_) => &["DeleteConfigurationAggregator"],
+            _ => &[],
+        };
+        assert_eq!(wire.sent(), sends, "{address}");
+        match sends {
+            [] => assert_eq!(deleted.unwrap_err().fault, Fault::Refused, "{address}"),
+            _ => deleted.unwrap(),
         }
     }
 }

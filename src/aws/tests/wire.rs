@@ -48,10 +48,17 @@ impl Wire {
     }
 }
 
+fn form_action(request: &HttpRequest) -> Option<String> {
+    let body = request.body().bytes()?;
+    form_urlencoded::parse(body).find(|(key, _)| key == "Action").map(|(_, action)| action.into_owned())
+}
+
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let asked = match request.headers().get("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            // The query protocol has the operation in the body.
+            None if form_action(&request).is_some() => form_action(&request).unwrap_or_default(),
             None => {
                 let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
                 let bucket = if path.contains("amazonaws") { "" } else { path };

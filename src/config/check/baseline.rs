@@ -44,6 +44,22 @@ impl<'a> Context<'a> {
     pub fn baselined(&self) -> impl Iterator<Item = &'a Account> {
         self.accounts.iter().filter(|account| account.baseline)
     }
+
+    /// The baselined accounts in which a Region does not count, as a message names them; `None` where it does in all.
+    pub fn leaving_out(&self, region: &Region) -> Option<String> {
+        let without: Vec<&Account> = self.baselined().filter(|account| !account.regions.holds(region)).collect();
+        (!without.is_empty()).then(|| named(&without))
+    }
+}
+
+/// The first few accounts by id and name, and how many more there are.
+fn named(accounts: &[&Account]) -> String {
+    let first = accounts.iter().take(NAMED_IN_MESSAGE);
+    let mut names: Vec<String> = first.map(|account| format!("{} ({})", account.id, account.name)).collect();
+    if accounts.len() > NAMED_IN_MESSAGE {
+        names.push(format!("{} more", accounts.len() - NAMED_IN_MESSAGE));
+    }
+    names.join(", ")
 }
 
 /// Checks the file as a whole, and against the accounts where those are known.
@@ -195,11 +211,7 @@ fn check_trail_region<'a>(
     if without.is_empty() {
         return;
     }
-    let mut names: Vec<String> =
-        without.iter().take(NAMED_IN_MESSAGE).map(|account| format!("{} ({})", account.id, account.name)).collect();
-    if without.len() > NAMED_IN_MESSAGE {
-        names.push(format!("{} more", without.len() - NAMED_IN_MESSAGE));
-    }
+    let names = named(&without);
     let (lost, way_out) = match checked.mode {
         Mode::PerRegion => (
             "nothing would record its global service events there",
@@ -211,7 +223,7 @@ fn check_trail_region<'a>(
     };
     let label = if given.is_some() { lost.to_owned() } else { format!("`{key}` is {region} by default: {lost}") };
     findings
-        .error(given.unwrap_or(at.span()), format!("{region} is left out by the `regions` of {}", names.join(", ")))
+        .error(given.unwrap_or(at.span()), format!("{region} is left out by the `regions` of {names}"))
         .label(label)
         .help(format!("{way_out}; {region} is the `{key}`"));
 }

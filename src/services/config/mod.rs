@@ -1,9 +1,17 @@
 //! AWS Config: recorder, delivery channel, rules and aggregation.
 
+mod aggregation;
 pub mod config;
+mod managed_rules;
+mod rule;
+mod rule_section;
 mod spec;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
+#[cfg(test)]
+mod tests;
 
-pub use spec::{Aggregator, Authorization, DeliveryChannel, Recorder, Recording, Rule, cells, desire, rule_names};
+pub use aggregation::{Aggregator, Authorization, Source};
+pub use rule::{Rule, Scope, rule_names};
+pub use spec::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, desire};

@@ -1,33 +1,67 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Address, Region, Target};
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Tags, Terms, keep_tags};
+use super::document::Document;
+use crate::model::{AccountId, Address, Arn, Region, Target};
+use crate::policy::{Actions, Effect, Policy, PrincipalType, Principals, Resources, Statement, Who, first_that_fits};
+use crate::services::eventbridge::receiving_bus;
+use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
 
-/// The role that AWS Config works with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The service that AWS Config's service-linked role is for: the name it is declared by.
+pub(super) const CONFIG_SERVICE: &str = "config.amazonaws.com";
+
+/// Where the roles of this tool are, so that those that are no longer declared are found without looking at every role.
+#[cfg(any(feature = "aws", test))]
+pub(super) const PATH: &str = "/baseline/";
+
+/// The one inline policy of the role that forwards events.
+pub(super) const POLICY_NAME: &str = "put-events";
+
+/// The service that assumes that role.
+const EVENTS_SERVICE: &str = "events.amazonaws.com";
+
+/// What a role's inline policies may hold together, in bytes (IAM User Guide, "IAM and AWS STS quotas": 10,240
+/// characters without white space).
+const INLINE_POLICIES_MAX_BYTES: usize = 10_240;
+
+static NO_TAGS: Tags = Tags::new();
+
+/// A service-linked role: AWS decides what it is called, whom it trusts and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceLinkedRole {
-    /// Its tags.
-    pub tags: Tags,
+    /// The service that it is for, which is also the last part of its path.
+    pub service: String,
 }
 
 impl Resource for ServiceLinkedRole {
-    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
-        keep_tags(&mut self.tags, &seen.tags);
+    fn adopt(&mut self, _seen: &Self, _terms: &Terms) -> Vec<Kept> {
         Vec::new()
     }
 
     fn tags(&self) -> &Tags {
-        &self.tags
+        &NO_TAGS
     }
 
     fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
+        let wrong = self.service != CONFIG_SERVICE;
+        wrong
+            .then(|| format!("a service-linked role for {} is none of this tool's", self.service))
+            .into_iter()
+            .collect()
     }
 }
 
-/// The role that EventBridge forwards events with.
+/// The role that EventBridge forwards events with. Its permissions boundary, its longest session and its description
+/// stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Role {
+    /// Who may assume it.
+    pub trust: Document,
+    /// Its inline policies by name.
+    pub inline_policies: BTreeMap<String, Document>,
+    /// The ARNs of the managed policies that are attached to it, in order.
+    pub attached_policies: Vec<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -43,18 +77,104 @@ impl Resource for Role {
     }
 
     fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
+        let mut refusals = Vec::new();
+        if !is_all(&self.trust, trusts_events_only) {
+            refusals.push(format!("the role would trust somebody else than {EVENTS_SERVICE} for its own account"));
+        }
+        let inline = self.inline_policies.values();
+        if !inline.clone().all(|document| is_all(document, puts_events_only)) || !self.attached_policies.is_empty() {
+            refusals.push("the role would be allowed more than to put events on the security account's bus".to_owned());
+        }
+        let size: usize = inline.map(|document| document.to_json().len()).sum();
+        if size > INLINE_POLICIES_MAX_BYTES {
+            refusals.push(format!(
+                "the role's policy would take {size} bytes and AWS holds {INLINE_POLICIES_MAX_BYTES}: give the bus a \
+                 shorter name"
+            ));
+        }
+        refusals
     }
 }
 
-/// What an account should hold.
-pub fn desire(_declared: &Declared<'_>, _place: &Place<'_>) -> Vec<Desired> {
-    Vec::new()
+/// Whether a document can be read and holds of each of its statements.
+fn is_all(document: &Document, holds: fn(&Statement) -> bool) -> bool {
+    matches!(document, Document::Known(policy) if policy.statements.iter().all(holds))
 }
 
-/// Where it is read.
-pub fn cells(_declared: &Declared<'_>, _place: &Place<'_>) -> Vec<Target> {
-    Vec::new()
+fn trusts_events_only(statement: &Statement) -> bool {
+    let only = |lists: &BTreeMap<PrincipalType, Vec<String>>| {
+        lists.iter().all(|(kind, names)| *kind == PrincipalType::Service && names.iter().all(|n| n == EVENTS_SERVICE))
+    };
+    let one_account =
+        statement.conditions.values().any(|keys| keys.keys().any(|key| key.eq_ignore_ascii_case("aws:SourceAccount")));
+    matches!(&statement.principal, Some(Principals::Principal(Who::Named(lists))) if only(lists)) && one_account
+}
+
+fn puts_events_only(statement: &Statement) -> bool {
+    let puts = matches!(
+        &statement.actions,
+        Actions::Action(names) if names.iter().all(|name| name.eq_ignore_ascii_case("events:PutEvents"))
+    );
+    let on_buses = matches!(
+        &statement.resources,
+        Some(Resources::Resource(arns)) if arns.iter().all(|arn| arn.contains(":event-bus/"))
+    );
+    statement.effect == Effect::Allow && puts && on_buses
+}
+
+/// The roles of an account.
+pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    let linked = config_role(declared, place.account.id).map(|address| {
+        let spec = ServiceLinkedRole { service: CONFIG_SERVICE.to_owned() };
+        Desired::new(address, Spec::IamServiceLinkedRole(Box::new(spec)), Vec::new())
+    });
+    let forwarding = forwarding_role(declared, place.account.id).and_then(|address| {
+        let spec = Role {
+            trust: Document::Known(trust(place.account.id)),
+            inline_policies: [(POLICY_NAME.to_owned(), Document::Known(permission(declared, place)?))].into(),
+            attached_policies: Vec::new(),
+            tags: our_tags(declared.baseline),
+        };
+        Some(Desired::new(address, Spec::IamRole(Box::new(spec)), Vec::new()))
+    });
+    linked.into_iter().chain(forwarding).collect()
+}
+
+/// EventBridge may assume the role for rules of its own account (EventBridge User Guide, "Cross-service confused deputy
+/// prevention": `aws:SourceAccount` is the account of the rule).
+fn trust(account: AccountId) -> Policy {
+    let statement = Statement::allow("EventBridge", ["sts:AssumeRole"]).for_services([EVENTS_SERVICE]).when(
+        "StringEquals",
+        "aws:SourceAccount",
+        [account.to_string()],
+    );
+    Policy::new(vec![statement])
+}
+
+/// Events may be put on the buses that receive them, each by its ARN; by a `*` for the Region only where that many ARNs
+/// are more than AWS takes. `None` where there is no Region to forward from.
+fn permission(declared: &Declared<'_>, place: &Place<'_>) -> Option<Policy> {
+    let partition = declared.profiles.partition;
+    let buses: BTreeSet<Address> = place.regions.iter().filter_map(|region| receiving_bus(declared, region)).collect();
+    let name = buses.first()?.name.clone();
+    let exact: Vec<String> = buses
+        .iter()
+        .map(|bus| {
+            let (account, region) = (bus.target.account, &bus.target.region);
+            Arn::new(partition, "events", Some(region), Some(account), format!("event-bus/{}", bus.name)).to_string()
+        })
+        .collect();
+    let anywhere = vec![format!("arn:{partition}:events:*:{}:event-bus/{name}", declared.profiles.security)];
+    let on = |arns: Vec<String>| Policy::new(vec![Statement::allow("PutEvents", ["events:PutEvents"]).on(arns)]);
+    first_that_fits([exact, anywhere.clone()].into_iter().map(on), INLINE_POLICIES_MAX_BYTES)
+        .map(|(_, policy)| policy)
+        .or_else(|| Some(on(anywhere)))
+}
+
+/// IAM has no Regions: one cell, where a role of either service is declared.
+pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
+    let wanted = declared.baseline.config.is_some() || declared.baseline.events.is_some();
+    wanted.then(|| place.target(&Region::global())).into_iter().collect()
 }
 
 /// The role that EventBridge assumes to put an account's events on the security account's bus, where events are
@@ -71,5 +191,5 @@ pub fn forwarding_role(declared: &Declared<'_>, account: AccountId) -> Option<Ad
 pub fn config_role(declared: &Declared<'_>, account: AccountId) -> Option<Address> {
     declared.baseline.config.as_ref()?;
     let target = Target::new(account, Region::global());
-    Some(Address::new(target, Kind::IamServiceLinkedRole, "config.amazonaws.com"))
+    Some(Address::new(target, Kind::IamServiceLinkedRole, CONFIG_SERVICE))
 }

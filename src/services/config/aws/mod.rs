@@ -1,0 +1,37 @@
+//! Reading and writing recorders, channels, rules and aggregation.
+
+mod aggregation;
+mod recorder;
+mod rule;
+mod tags;
+
+use crate::model::OpError;
+use crate::services::Reading;
+use crate::services::adapter::Cell;
+
+/// The operations that reading takes.
+pub const READS: &[&str] = &[
+    "DescribeAggregationAuthorizations",
+    "DescribeConfigRules",
+    "DescribeConfigurationAggregators",
+    "DescribeConfigurationRecorderStatus",
+    "DescribeConfigurationRecorders",
+    "DescribeDeliveryChannels",
+    "ListTagsForResource",
+];
+
+/// Reads what an account has of AWS Config in a Region; aggregators only in the security account.
+pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
+    let Some(config) = &cell.declared.baseline.config else { return Ok(Reading::default()) };
+    let mut reading = Reading::default();
+    // In a Region that does not count, only the aggregator is any business of this tool.
+    if cell.place.regions.contains(&cell.target.region) {
+        recorder::observe(cell, config, &mut reading).await?;
+        reading.found.extend(rule::observe(cell).await?);
+        reading.found.extend(aggregation::authorizations(cell, config).await?);
+    }
+    if cell.target.account == cell.declared.profiles.security {
+        reading.found.extend(aggregation::aggregators(cell, config).await?);
+    }
+    Ok(reading)
+}

@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+
+use aws_sdk_config as sdk;
+use futures::future::try_join_all;
+use sdk::types::{
+    ConfigRule as SdkRule, ConfigRuleState, EvaluationMode, EvaluationModeConfiguration, MaximumExecutionFrequency,
+    Owner, Scope as SdkScope, Source,
+};
+use serde_json::Value;
+
+use super::super::config::Trigger;
+use super::super::managed_rules::managed_rule;
+use super::super::rule::rule_names;
+use super::super::{Rule, Scope};
+use super::tags;
+use crate::aws::{found, send};
+use crate::model::{Address, Arn, ArnError, OpError};
+use crate::services::adapter::{Cell, Order, Write};
+use crate::services::{Found, Kind, Ownership, Spec, is_ours};
+
+/// Answered while a rule of the same name is still being deleted, or the recorder's role has not reached AWS Config yet.
+const UNSETTLED: &[&str] =
+    &["InsufficientPermissionsException", "NoAvailableConfigurationRecorderException", "ResourceInUseException"];
+
+/// Reads every rule that bears a declared name or our tag. Rules of other services (conformance packs, Security Hub)
+/// cannot be ours; one that is being deleted is as good as gone.
+pub(super) async fn observe(cell: &Cell<'_>) -> Result<Vec<Found>, OpError> {
+    let declared = rule_names(cell.declared, cell.target);
+    let rules = all_rules(cell).await?;
+    let candidates = rules
+        .iter()
+        .filter(|rule| rule.created_by().is_none() && rule.config_rule_state() != Some(&ConfigRuleState::Deleting));
+    let seen = try_join_all(candidates.map(|rule| project(cell, rule))).await?;
+    let is_wanted = |found: &Found| found.ownership == Ownership::Ours || declared.contains(&found.address.name);
+    Ok(seen.into_iter().flatten().filter(is_wanted).collect())
+}
+
+async fn all_rules(cell: &Cell<'_>) -> Result<Vec<SdkRule>, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let mut rules = Vec::new();
+    let mut token = None;
+    loop {
+        let page = session
+            .call(region, "config", "DescribeConfigRules")
+            .run(|| send!(sdk, region, session.config().describe_config_rules().set_next_token(token.clone())))
+            .await?;
+        rules.extend(page.config_rules.unwrap_or_default());
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(rules);
+        }
+    }
+}
+
+/// A rule with its tags; `None` where it has gone in the meantime.
+async fn project(cell: &Cell<'_>, rule: &SdkRule) -> Result<Option<Found>, OpError> {
+    let malformed = |message: &str| cell.malformed("config", "DescribeConfigRules", message);
+    let arn: Arn =
+        rule.config_rule_arn().unwrap_or_default().parse().map_err(|e: ArnError| malformed(&e.to_string()))?;
+    let Some(tags) = tags::read(cell, &arn.to_string()).await? else { return Ok(None) };
+    let identifier = rule.source().and_then(Source::source_identifier).unwrap_or_default();
+    let known = managed_rule(identifier);
+    let mut frequency = rule.maximum_execution_frequency().map(|frequency| frequency.as_str().to_owned());
+    if known.is_some_and(|known| known.trigger == Trigger::Periodic) {
+        // What AWS does where nothing is said (AWS Config API Reference, `ConfigRule`).
+        frequency.get_or_insert_with(|| MaximumExecutionFrequency::TwentyFourHours.as_str().to_owned());
+    }
+    let mut scope = rule.scope().map(scope).unwrap_or_default();
+    if let Some(known) = known {
+        let mut all: Vec<&str> = known.resource_types.clone();
+        all.sort_unstable();
+        if scope.resource_id.is_none() && scope.resource_types == all {
+            // Everything that it can evaluate, spelt out.
+            scope.resource_types.clear();
+        }
+    }
+    let mut evaluation_modes: Vec<String> =
+        rule.evaluation_modes().iter().filter_map(|mode| Some(mode.mode()?.as_str().to_owned())).collect();
+    evaluation_modes.sort();
+    let spec = Rule {
+        owner: rule.source().map_or("", |source| source.owner().as_str()).to_owned(),
+        identifier: identifier.to_owned(),
+        parameters: parameters(rule.input_parameters()),
+        frequency,
+        scope,
+        description: rule.description().filter(|text| !text.is_empty()).map(str::to_owned),
+        evaluation_modes,
+        tags,
+    };
+    let name = rule.config_rule_name().unwrap_or_default();
+    Ok(Some(Found {
+        address: Address::new(cell.target.clone(), Kind::ConfigRule, name),
+        ownership: if is_ours(&spec.tags) { Ownership::Ours } else { Ownership::Unmarked },
+        spec: Spec::ConfigRule(Box::new(spec)),
+        arn,
+    }))
+}
+
+fn scope(scope: &SdkScope) -> Scope {
+    let mut resource_types = scope.compliance_resource_types().to_vec();
+    resource_types.sort();
+    Scope {
+        resource_types,
+        resource_id: scope.compliance_resource_id().map(str::to_owned),
+        tag_key: scope.tag_key().map(str::to_owned),
+        tag_value: scope.tag_value().map(str::to_owned),
+    }
+}
+
+/// A rule's parameters: a JSON object of texts, where some people write numbers. What is no object is shown as it is.
+fn parameters(text: Option<&str>) -> BTreeMap<String, String> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return BTreeMap::new() };
+    match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => members
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::String(text) => (name, text),
+                other => (name, other.to_string()),
+            })
+            .collect(),
+        _ => [("?".to_owned(), text.to_owned())].into(),
+    }
+}
+
+impl Write for Rule {
+    async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
+        let Some(seen) = seen else {
+            self.put(true, order).await?;
+            return self.read_back(order).await;
+        };
+        if *self != (Rule { tags: self.tags.clone(), ..seen.clone() }) {
+            self.put(false, order).await?;
+        }
+        tags::write(&self.tags, &seen.tags, order).await?;
+        Ok(order.existing()?.clone())
+    }
+
+    async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        order.existing()?;
+        let answer = session
+            .call(region, "config", "DeleteConfigRule")
+            .settling(&["ResourceInUseException"])
+            .run(|| {
+                let delete = session.config().delete_config_rule().config_rule_name(&order.address.name);
+                send!(sdk, region, delete)
+            })
+            .await;
+        found(answer, &["NoSuchConfigRuleException"]).map(|_| ())
+    }
+}
+
+impl Rule {
+    /// Sends the whole of it: what a `PutConfigRule` leaves out is not left as it is.
+    async fn put(&self, with_tags: bool, order: &Order<'_>) -> Result<(), OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let source = Source::builder()
+            .owner(Owner::from(self.owner.as_str()))
+            .source_identifier(&self.identifier)
+            .build()
+            .map_err(|e| order.malformed("PutConfigRule", &e.to_string()))?;
+        let modes = self
+            .evaluation_modes
+            .iter()
+            .map(|mode| EvaluationModeConfiguration::builder().mode(EvaluationMode::from(mode.as_str())).build());
+        let modes: Vec<EvaluationModeConfiguration> = modes.collect();
+        let parameters = (!self.parameters.is_empty()).then(|| serde_json::json!(self.parameters).to_string());
+        let rule = SdkRule::builder()
+            .config_rule_name(&order.address.name)
+            .source(source)
+            .set_description(self.description.clone())
+            .set_scope(self.scope.to_sdk())
+            .set_input_parameters(parameters)
+            .set_maximum_execution_frequency(self.frequency.as_deref().map(MaximumExecutionFrequency::from))
+            .set_evaluation_modes(Some(modes).filter(|modes| !modes.is_empty()))
+            .build();
+        let tags = with_tags.then(|| tags::sdk_tags(&self.tags));
+        session
+            .call(region, "config", "PutConfigRule")
+            .settling(UNSETTLED)
+            .run(|| {
+                let put = session.config().put_config_rule().config_rule(rule.clone());
+                send!(sdk, region, put.set_tags(tags.clone()))
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The ARN that AWS gave it: `PutConfigRule` does not answer it.
+    async fn read_back(&self, order: &Order<'_>) -> Result<Arn, OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let answer = session
+            .call(region, "config", "DescribeConfigRules")
+            .settling(&["NoSuchConfigRuleException"])
+            .run(|| {
+                let describe = session.config().describe_config_rules().config_rule_names(&order.address.name);
+                send!(sdk, region, describe)
+            })
+            .await?;
+        let arn = answer.config_rules().first().and_then(SdkRule::config_rule_arn).unwrap_or_default();
+        arn.parse().map_err(|e: ArnError| order.malformed("DescribeConfigRules", &e.to_string()))
+    }
+}
+
+impl Scope {
+    fn to_sdk(&self) -> Option<SdkScope> {
+        if *self == Scope::default() {
+            return None;
+        }
+        let types = Some(self.resource_types.clone()).filter(|types| !types.is_empty());
+        let scope = SdkScope::builder()
+            .set_compliance_resource_types(types)
+            .set_compliance_resource_id(self.resource_id.clone())
+            .set_tag_key(self.tag_key.clone())
+            .set_tag_value(self.tag_value.clone());
+        Some(scope.build())
+    }
+}

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{Config, ConfigRule};
+use super::spec::{recorder, recording};
+use crate::model::{Address, Region, Target};
+use crate::services::{
+    Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms, cloudtrail, guardduty, keep_tags, our_tags,
+};
+
+/// A managed rule. Its description and its evaluation modes stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Whose code evaluates it: `AWS` for a managed rule.
+    pub owner: String,
+    /// The managed rule's identifier.
+    pub identifier: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// How often it is evaluated, where it is periodic.
+    pub frequency: Option<String>,
+    /// What it is limited to.
+    pub scope: Scope,
+    /// What somebody wrote about it; never declared.
+    pub description: Option<String>,
+    /// `DETECTIVE`, `PROACTIVE` or both; never declared.
+    pub evaluation_modes: Vec<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What a rule is limited to; nothing where it evaluates all that it can.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Resource types, in order.
+    pub resource_types: Vec<String>,
+    /// One resource of the one type.
+    pub resource_id: Option<String>,
+    /// Resources with this tag.
+    pub tag_key: Option<String>,
+    /// And this value of it.
+    pub tag_value: Option<String>,
+}
+
+impl Resource for Rule {
+    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+        keep_tags(&mut self.tags, &seen.tags);
+        self.description.clone_from(&seen.description);
+        self.evaluation_modes.clone_from(&seen.evaluation_modes);
+        if self.frequency.is_none() {
+            self.frequency.clone_from(&seen.frequency);
+        }
+        Vec::new()
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
+        let custom = self.owner != "AWS";
+        custom.then(|| format!("the rule would run code of {}, not a managed rule", self.owner)).into_iter().collect()
+    }
+}
+
+impl Rule {
+    fn declared(rule: &ConfigRule, tags: Tags) -> Self {
+        let (tag_key, tag_value) = rule.tag.clone().map_or((None, None), |(key, value)| (Some(key), value));
+        Rule {
+            owner: "AWS".to_owned(),
+            identifier: rule.identifier.clone(),
+            parameters: rule.parameters.clone(),
+            frequency: rule.frequency.clone(),
+            scope: Scope { resource_types: rule.resource_types.clone(), resource_id: None, tag_key, tag_value },
+            description: None,
+            evaluation_modes: Vec::new(),
+            tags,
+        }
+    }
+}
+
+/// The rules that are declared for a Region.
+fn rules_of<'a>(config: &'a Config, region: &Region) -> impl Iterator<Item = &'a ConfigRule> {
+    let home = *region == config.global_resources_region;
+    config.rules.iter().filter(move |rule| home || !rule.home_only)
+}
+
+/// The names of the rules that an account has in a Region.
+pub fn rule_names(declared: &Declared<'_>, target: &Target) -> Vec<String> {
+    let Some(config) = &declared.baseline.config else { return Vec::new() };
+    rules_of(config, &target.region).map(|rule| rule.name.clone()).collect()
+}
+
+/// The rules of an account in a Region, each after what it watches: its first evaluation comes at once, and would report
+/// everything that is not there yet.
+pub(super) fn desired(declared: &Declared<'_>, config: &Config, target: &Target) -> Vec<Desired> {
+    let rules = rules_of(config, &target.region);
+    rules
+        .map(|rule| {
+            let recorded = match rule.trigger.runs_unrecorded() {
+                // AWS takes no rule at all where there is no recorder (AWS Config API Reference, `PutConfigRule`).
+                true => recorder(config, target),
+                false => recording(config, target),
+            };
+            let requires = [recorded].into_iter().chain(watched(declared, &rule.identifier, target)).collect();
+            let address = Address::new(target.clone(), Kind::ConfigRule, rule.name.clone());
+            let spec = Rule::declared(rule, our_tags(declared.baseline));
+            Desired::new(address, Spec::ConfigRule(Box::new(spec)), requires)
+        })
+        .collect()
+}
+
+/// What of this baseline a rule watches.
+fn watched(declared: &Declared<'_>, identifier: &str, target: &Target) -> Option<Address> {
+    if ["CLOUD_TRAIL_", "CLOUDTRAIL_", "MULTI_REGION_CLOUD_TRAIL_"].iter().any(|start| identifier.starts_with(start)) {
+        cloudtrail::covering(declared, target)
+    } else if identifier.starts_with("GUARDDUTY_") {
+        guardduty::detector(declared, target)
+    } else {
+        None
+    }
+}
