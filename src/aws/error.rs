@@ -31,6 +31,7 @@ const THROTTLED: &[&str] = &[
     "ThrottledException",
     "RequestThrottled",
     "RequestThrottledException",
+    "Throttled",
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
@@ -40,7 +41,15 @@ const THROTTLED: &[&str] = &[
     "TransactionInProgressException",
     "ConcurrentModificationException",
 ];
-const QUOTA: &[&str] = &["LimitExceededException", "MaximumNumberOfTrailsExceededException", "TooManyBuckets"];
+const QUOTA: &[&str] = &[
+    "LimitExceededException",
+    "MaximumNumberOfTrailsExceededException",
+    "PolicyLengthExceededException",
+    "SubscriptionLimitExceeded",
+    "TagLimitExceeded",
+    "TooManyBuckets",
+    "TopicLimitExceeded",
+];
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",
     "InsufficientEncryptionPolicyException",
