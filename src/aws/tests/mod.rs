@@ -3,7 +3,10 @@
 
 mod cloudtrail;
 mod kms;
+mod lambda;
 mod s3;
+mod sns;
+mod sqs;
 mod wire;
 
 use std::sync::Mutex;
@@ -29,9 +32,10 @@ fn declared_specs() -> Vec<(Address, Spec)> {
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
     let text =
         include_str!("../../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let text = text + sns::NOTIFY;
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
-    let shared = Shared::default();
+    let shared = Shared { hub: vec!["us-east-1".parse().unwrap()], ..Shared::default() };
     let declared = Declared { profiles: &loaded.profiles, baseline: &baseline, shared: &shared };
     let regions: [Region; 1] = ["us-east-1".parse().unwrap()];
     let place = Place { account: loaded.profiles.account(account("222222222222")).unwrap(), regions: &regions };
@@ -66,6 +70,10 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::KmsKey(key) => kms::cases(key),
             Spec::S3Bucket(bucket) => s3::cases(bucket),
             Spec::CloudtrailTrail(trail) => cloudtrail::cases(trail),
+            Spec::LambdaPermission(permission) => lambda::cases(permission),
+            Spec::SqsQueuePolicy(policy) => sqs::cases(policy),
+            Spec::SnsTopic(topic) => sns::topic_cases(topic),
+            Spec::SnsSubscription(subscription) => sns::subscription_cases(subscription),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
@@ -93,6 +101,11 @@ fn taken(asked: &str) -> (u16, &'static str) {
             r#"{"Version": "2012-10-17", "Statement": {"Sid": "Somebody", "Effect": "Allow",
                 "Principal": {"Service": "example.amazonaws.com"}, "Action": "s3:GetObject", "Resource": "*"}}"#,
         ),
+        "CreateTopic" => (200, sns::CREATED),
+        "Subscribe" => (200, sns::SUBSCRIBED),
+        "GetTopicAttributes" => (200, sns::ATTRIBUTES),
+        "GetQueueUrl" => (200, r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/222222222222/alerts"}"#),
+        "GetQueueAttributes" => (200, sqs::ATTRIBUTES),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
         _ => (200, "{}"),
@@ -159,18 +172,21 @@ async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten(
         ] {
             static CHANGED: Mutex<&'static str> = Mutex::new("");
             *CHANGED.lock().unwrap() = changed;
-            let wire = Wire::new(|_| (200, *CHANGED.lock().unwrap()));
+            let wire = Wire::new(|asked| match asked {
+                "GetTopicAttributes" => (200, sns::NO_POLICY),
+                _ => (200, *CHANGED.lock().unwrap()),
+            });
             let session = wire.session(Access::Write);
             let error = apply(&session, &address, &spec, &case).await.unwrap_err();
             assert!(error.message.contains("changed by somebody"), "{error}");
             assert_eq!(session.aws.ledger().mutating(), 0, "{:?}", wire.sent());
         }
     }
-    assert_eq!(tried, 2);
+    assert_eq!(tried, 5);
 }
 
 #[tokio::test]
-async fn deleting_sends_nothing_but_a_trails_deletion() {
+async fn deleting_sends_the_deletion_of_what_may_be_deleted_and_nothing_else() {
     for (address, spec) in declared_specs() {
         let wire = Wire::new(taken);
         let session = wire.session(Access::Write);
@@ -181,6 +197,14 @@ async fn deleting_sends_nothing_but_a_trails_deletion() {
             Spec::CloudtrailTrail(_) => {
                 deleted.unwrap();
                 assert_eq!(wire.sent(), ["DeleteTrail"]);
+            }
+            Spec::LambdaPermission(_) => {
+                deleted.unwrap();
+                assert_eq!(wire.sent(), ["DELETE policy"]);
+            }
+            Spec::SnsSubscription(subscription) if !subscription.pending.0 => {
+                deleted.unwrap();
+                assert_eq!(wire.sent(), ["Unsubscribe"]);
             }
             _ => {
                 assert_eq!(deleted.unwrap_err().fault, Fault::Refused);

@@ -48,10 +48,21 @@ impl Wire {
     }
 }
 
+/// The operation of a request in the query protocol.
+fn form_action(request: &HttpRequest) -> Option<String> {
+    let body = std::str::from_utf8(request.body().bytes()?).ok()?;
+    body.strip_prefix("Action=")?.split('&').next().map(str::to_owned)
+}
+
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let asked = match request.headers().get("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None if request.uri().contains("/functions/") => {
+                let tail = request.uri().split("/functions/").nth(1).and_then(|path| path.split('/').nth(1));
+                format!("{} {}", request.method(), tail.unwrap_or_default().split('?').next().unwrap_or_default())
+            }
+            None if form_action(&request).is_some() => form_action(&request).unwrap_or_default(),
             None => {
                 let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
                 let bucket = if path.contains("amazonaws") { "" } else { path };

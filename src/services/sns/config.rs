@@ -248,6 +248,8 @@ fn check_endpoint(
     let (what, fault, help) = match protocol {
         Protocol::Lambda | Protocol::Sqs => match resource_fault(at, protocol, partition) {
             Ok(arn) => return Some(Endpoint::of_arn(protocol, arn)),
+            // Whatever looks like a URL may be a secret, here too.
+            Err(fault) if at.contains("://") => (format!("this is no endpoint of {protocol}"), fault, None),
             Err(fault) => (format!("`{}` is no endpoint of {protocol}", at.as_str()), fault, None),
         },
         Protocol::Https => match url_fault(at) {
@@ -255,11 +257,9 @@ fn check_endpoint(
             Some((fault, help)) => ("this is no endpoint of https".to_owned(), fault.to_owned(), help),
         },
         Protocol::Email if is_mail_address(at) => return Some(Endpoint::of_mail(at)),
-        Protocol::Email => (
-            format!("`{}` is no endpoint of email", at.as_str()),
-            "an address is expected: name@example.com".to_owned(),
-            None,
-        ),
+        Protocol::Email => {
+            ("this is no endpoint of email".to_owned(), "an address is expected: name@example.com".to_owned(), None)
+        }
     };
     findings.error(at.span(), what).label(fault).maybe_help(help.map(str::to_owned));
     None

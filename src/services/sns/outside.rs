@@ -87,7 +87,8 @@ fn commands(
             )
         }
         _ => {
-            let statement = sqs::statement(declared, notify, endpoint, [principal]);
+            // All Regions' in one, so that whichever of these commands runs last leaves the same.
+            let statement = sqs::statement(declared, notify, endpoint, sqs::principals(declared, endpoint));
             let policy = crate::policy::Policy::new(vec![statement]).to_json();
             let attributes = serde_json::json!({ "Policy": policy });
             let account = endpoint.account()?;
@@ -97,8 +98,8 @@ fn commands(
                 endpoint.resource()
             );
             format!(
-                "aws sqs set-queue-attributes --region {there} --queue-url {url} --attributes '{attributes}'  # replaces \
-                 the queue's policy: add the statement to the one it has"
+                "aws sqs set-queue-attributes --region {there} --queue-url {url} --attributes '{attributes}'  # this \
+                 replaces the whole policy: where the queue has one, add the statement to that instead"
             )
         }
     };

@@ -7,5 +7,5 @@ pub(super) mod aws;
 #[cfg(test)]
 mod tests;
 
-pub(super) use spec::statement;
 pub use spec::{QUEUE_POLICY_MAX_BYTES, QueuePolicy, cells, desire};
+pub(super) use spec::{principals, statement};

@@ -62,6 +62,18 @@ pub(in crate::services) fn statement(
     )
 }
 
+/// As whom SNS sends to a queue, over the topics of all Regions.
+pub(in crate::services) fn principals(declared: &Declared<'_>, queue: &Arn) -> BTreeSet<String> {
+    let partition = declared.profiles.partition;
+    let Some(region) = queue.region() else { return BTreeSet::new() };
+    let reaches = declared.shared.hub.iter().map(|topic| principal(partition, Protocol::Sqs, topic, region));
+    let names = reaches.filter_map(|reach| match reach {
+        Reach::As(name) => Some(name),
+        Reach::Never => None,
+    });
+    names.collect()
+}
+
 fn services(statement: &Statement) -> BTreeSet<String> {
     match &statement.principal {
         Some(Principals::Principal(Who::Named(lists))) => {
@@ -136,16 +148,10 @@ impl Resource for QueuePolicy {
 /// The policies of the queues that are declared as endpoints, in the account that owns them.
 pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     let Some(notify) = &declared.baseline.notify else { return Vec::new() };
-    let partition = declared.profiles.partition;
     let queues = subscribed_from(declared, place.account.id, Protocol::Sqs);
     let desired = queues.filter_map(|(_, queue)| {
         let region = queue.region()?;
-        let principals =
-            declared.shared.hub.iter().filter_map(|topic| match principal(partition, Protocol::Sqs, topic, region) {
-                Reach::As(principal) => Some(principal),
-                Reach::Never => None,
-            });
-        let principals: BTreeSet<String> = principals.collect();
+        let principals = principals(declared, queue);
         let address =
             Address::new(Target::new(queue.account()?, region.clone()), Kind::SqsQueuePolicy, queue.resource());
         (!principals.is_empty()).then(|| {
