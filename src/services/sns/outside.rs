@@ -42,6 +42,7 @@ fn waiting(
             reason: format!("{endpoint} is not subscribed: account {owner} gets no baseline, its owner has to do it"),
             hint: commands(declared, notify, hub, subscription, endpoint)?,
         }),
+        Subscriber::Owner(owner) if owner == declared.profiles.security => None,
         Subscriber::Owner(owner) => {
             // Not known where the run is narrowed away from the account: nothing is claimed then.
             let regions = declared.shared.regions.get(&owner)?;

@@ -105,7 +105,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
                     let address = subscription::address(&topic.target, notify, declared_one);
                     desired.push(Desired::shared(address, spec(), vec![topic.clone()]));
                 }
-                Subscriber::Owner(owner) if owner == place.account.id && place.regions.contains(region) => {
+                Subscriber::Owner(owner) if owner == place.account.id && here(declared, place, region) => {
                     let target = place.target(region);
                     let address = subscription::address(&target, notify, declared_one);
                     let mut one = Desired::new(address, spec(), vec![topic.clone()]);
@@ -118,6 +118,12 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         }
     }
     desired
+}
+
+/// Whether an account can subscribe in a Region: the security account has every Region that has a topic, whatever its own
+/// are.
+fn here(declared: &Declared<'_>, place: &Place<'_>, region: &Region) -> bool {
+    place.account.id == declared.profiles.security || place.regions.contains(region)
 }
 
 /// What lets SNS deliver to an endpoint of its owner's.
@@ -156,10 +162,9 @@ pub(super) fn unreachable(
 /// Every Region that has a topic: in the security account, and in those that own an endpoint as far as they have it.
 pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
     let Some(notify) = &declared.baseline.notify else { return Vec::new() };
-    let is_security = place.account.id == declared.profiles.security;
-    let reads =
-        |region: &&Region| is_security || (owns(declared, notify, place.account.id) && place.regions.contains(region));
-    declared.shared.hub.iter().filter(reads).map(|region| place.target(region)).collect()
+    let takes_part = place.account.id == declared.profiles.security || owns(declared, notify, place.account.id);
+    let read = declared.shared.hub.iter().filter(|region| takes_part && here(declared, place, region));
+    read.map(|region| place.target(region)).collect()
 }
 
 fn owns(declared: &Declared<'_>, notify: &Notify, account: AccountId) -> bool {

@@ -150,6 +150,27 @@ fn who_holds_what() {
 }
 
 #[test]
+fn the_security_account_subscribes_its_own_endpoints_wherever_there_is_a_topic() {
+    let text = "[notify]\n[[notify.subscription]]\nprotocol = 'sqs'\n\
+                endpoint = 'arn:aws:sqs:eu-west-1:222222222222:alerts'\n";
+    let mut estate = estate(text, &["eu-west-1", "us-east-1"]);
+    estate.shared.regions.insert(id("222222222222"), vec![region("eu-west-1")]);
+    let desired = estate.desire(Service::Sns, "222222222222", &["eu-west-1"]);
+    let own: Vec<&Desired> = desired.iter().filter(|one| !one.shared).collect();
+    assert_eq!(own.len(), 2, "{}", lines(&desired));
+    assert_eq!(outside(&estate, "us-east-1", &[]), "");
+    let topic = topic_of(&desired);
+    assert!(topic.policy.document.statements.iter().all(|s| s.sid.as_deref() != Some("BaselineSubscribers")));
+    // Where it gets no baseline, somebody has to do it by hand.
+    let profiles = PROFILES.replace("role = \"Security\"", "role = \"Security\", baseline = false");
+    let mut left_out = Estate::new(&profiles, &format!("name = 'test'\n[events]\n{text}"));
+    left_out.shared = estate.shared.clone();
+    assert!(left_out.desire(Service::Sns, "222222222222", &["eu-west-1"]).iter().all(|one| one.shared));
+    assert!(left_out.desire(Service::Sqs, "222222222222", &["eu-west-1"]).is_empty());
+    assert!(outside(&left_out, "us-east-1", &[]).contains("aws sqs set-queue-attributes"));
+}
+
+#[test]
 fn nothing_without_the_section() {
     let mut estate = whole();
     estate.baseline.notify = None;
