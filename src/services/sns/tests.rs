@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 
 use super::reach::Reach;
 use super::*;
+use crate::config::{Source, load};
 use crate::model::{Partition, Region, Target};
 use crate::policy::{Caller, Decision, Policy, Request, evaluate};
 use crate::services::estate::{Estate, PROFILES, id, pretty, region};
@@ -178,6 +179,17 @@ fn nothing_without_the_section() {
         assert!(estate.desire(service, "222222222222", &["eu-west-1"]).is_empty(), "{service}");
         assert!(estate.desire(service, "444444444444", &["eu-west-1"]).is_empty(), "{service}");
     }
+}
+
+#[test]
+fn topics_that_nothing_is_published_to_are_warned_of() {
+    let warnings = |baseline: &str| -> Vec<String> {
+        let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let loaded = load(&source("profiles.toml", PROFILES), Some(&source("baseline.toml", baseline))).unwrap();
+        loaded.warnings.list.into_iter().map(|problem| problem.message).collect()
+    };
+    assert_eq!(warnings("name = 'test'\n[notify]\n"), ["nothing is published to the topics of [notify]"]);
+    assert!(!warnings("name = 'test'\n[events]\n[notify]\n").iter().any(|text| text.contains("[notify]")));
 }
 
 #[test]
