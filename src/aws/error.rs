@@ -31,6 +31,7 @@ const THROTTLED: &[&str] = &[
     "ThrottledException",
     "RequestThrottled",
     "RequestThrottledException",
+    "Throttled",
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
@@ -43,11 +44,15 @@ const THROTTLED: &[&str] = &[
 const QUOTA: &[&str] = &[
     "LimitExceeded",
     "LimitExceededException",
-    "MaximumNumberOfTrailsExceededException",
     "MaxNumberOfConfigRulesExceededException",
     "MaxNumberOfConfigurationRecordersExceededException",
     "MaxNumberOfDeliveryChannelsExceededException",
+    "MaximumNumberOfTrailsExceededException",
+    "PolicyLengthExceededException",
+    "SubscriptionLimitExceeded",
+    "TagLimitExceeded",
     "TooManyBuckets",
+    "TopicLimitExceeded",
 ];
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",

@@ -23,6 +23,7 @@ pub(super) fn mask(text: &str) -> String {
     let (table, _) = DeTable::parse_recoverable(text);
     collect(table.get_ref(), &mut places);
     scan(text, &mut places);
+    urls(text, &mut places);
 
     let mut bytes = text.as_bytes().to_vec();
     for place in places {
@@ -87,6 +88,24 @@ fn scan(text: &str, places: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Finds what may be a secret in a URL, wherever it stands: a name and a password before the host, and all that comes
+/// after the host, since many services put a token there.
+fn urls(text: &str, places: &mut Vec<Range<usize>>) {
+    for (at, scheme) in text.match_indices("://") {
+        let start = at + scheme.len();
+        let rest = &text[start..];
+        let whole = rest.find(|c: char| c.is_whitespace() || c == '"' || c == '\'').unwrap_or(rest.len());
+        let url = &rest[..whole];
+        let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+        if let Some(host) = url[..authority].rfind('@') {
+            places.push(start..start + host);
+        }
+        if authority + 1 < url.len() {
+            places.push(start + authority + 1..start + url.len());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +129,21 @@ mod tests {
             assert!(!masked.contains("hunter2"), "{masked}");
             assert_eq!(masked.len(), text.len());
         }
+    }
+
+    #[test]
+    fn shows_no_more_of_a_url_than_its_host() {
+        for (text, shown) in [
+            ("endpoint = \"https://hooks.example.com/T0/hunter2?x\"\n", "https://hooks.example.com/"),
+            ("endpoint = 'https://ops:hunter2@example.com'\n", "@example.com"),
+            ("# https://example.com#hunter2\n", "https://example.com#"),
+        ] {
+            let masked = mask(text);
+            assert!(!masked.contains("hunter2") && masked.contains(shown), "{masked}");
+            assert_eq!(masked.len(), text.len());
+        }
+        let plain = "x = \"https://example.com/\"\n";
+        assert_eq!(mask(plain), plain);
     }
 
     #[test]

@@ -5,7 +5,10 @@ mod cloudtrail;
 mod config;
 mod iam;
 mod kms;
+mod lambda;
 mod s3;
+mod sns;
+mod sqs;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -36,10 +39,11 @@ fn declared_specs() -> Vec<(Address, Spec)> {
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
     let text = include_str!("../../../baselines/minimal.toml")
         .replace("# retention_days = 400", "retention_days = 400")
-        + MORE;
+        + MORE
+        + sns::NOTIFY;
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
-    let shared = Shared::default();
+    let shared = Shared { hub: vec!["us-east-1".parse().unwrap()], ..Shared::default() };
     let declared = Declared { profiles: &loaded.profiles, baseline: &baseline, shared: &shared };
     let regions: [Region; 1] = ["us-east-1".parse().unwrap()];
     let places = ["222222222222", "333333333333"]
@@ -87,6 +91,10 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::ConfigRule(rule) => config::rule(rule),
             Spec::ConfigAuthorization(authorization) => config::authorization(authorization),
             Spec::ConfigAggregator(aggregator) => config::aggregator(aggregator),
+            Spec::LambdaPermission(permission) => lambda::cases(permission),
+            Spec::SqsQueuePolicy(policy) => sqs::cases(policy),
+            Spec::SnsTopic(topic) => sns::topic_cases(topic),
+            Spec::SnsSubscription(subscription) => sns::subscription_cases(subscription),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
@@ -140,6 +148,11 @@ fn taken(asked: &str) -> (u16, &'static str) {
             r#"{"ConfigurationAggregator": {"ConfigurationAggregatorArn":
                 "arn:aws:config:ap-northeast-1:222222222222:config-aggregator/config-aggregator-1"}}"#,
         ),
+        "CreateTopic" => (200, sns::CREATED),
+        "Subscribe" => (200, sns::SUBSCRIBED),
+        "GetTopicAttributes" => (200, sns::ATTRIBUTES),
+        "GetQueueUrl" => (200, r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/222222222222/alerts"}"#),
+        "GetQueueAttributes" => (200, sqs::ATTRIBUTES),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
         _ => (200, "{}"),
@@ -206,18 +219,21 @@ async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten(
         ] {
             static CHANGED: Mutex<&'static str> = Mutex::new("");
             *CHANGED.lock().unwrap() = changed;
-            let wire = Wire::new(|_| (200, *CHANGED.lock().unwrap()));
+            let wire = Wire::new(|asked| match asked {
+                "GetTopicAttributes" => (200, sns::NO_POLICY),
+                _ => (200, *CHANGED.lock().unwrap()),
+            });
             let session = wire.session(Access::Write);
             let error = apply(&session, &address, &spec, &case).await.unwrap_err();
             assert!(error.message.contains("changed by somebody"), "{error}");
             assert_eq!(session.aws.ledger().mutating(), 0, "{:?}", wire.sent());
         }
     }
-    assert_eq!(tried, 2);
+    assert_eq!(tried, 5);
 }
 
 #[tokio::test]
-async fn deleting_sends_nothing_but_the_deletion_of_what_holds_no_data() {
+async fn deleting_sends_the_deletion_of_what_may_be_deleted_and_nothing_else() {
     for (address, spec) in declared_specs() {
         let wire = Wire::new(taken);
         let session = wire.session(Access::Write);
@@ -230,6 +246,8 @@ async fn deleting_sends_nothing_but_the_deletion_of_what_holds_no_data() {
             Spec::ConfigRule(_) => &["DeleteConfigRule"],
             Spec::ConfigAuthorization(_) => &["DeleteAggregationAuthorization"],
             Spec::ConfigAggregator(_) => &["DeleteConfigurationAggregator"],
+            Spec::LambdaPermission(_) => &["DELETE policy"],
+            Spec::SnsSubscription(subscription) if !subscription.pending.0 => &["Unsubscribe"],
             _ => &[],
         };
         assert_eq!(wire.sent(), sends, "{address}");

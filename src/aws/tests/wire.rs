@@ -48,6 +48,7 @@ impl Wire {
     }
 }
 
+/// The operation of a request in the query protocol, which has it in the body.
 fn form_action(request: &HttpRequest) -> Option<String> {
     let body = request.body().bytes()?;
     form_urlencoded::parse(body).find(|(key, _)| key == "Action").map(|(_, action)| action.into_owned())
@@ -57,7 +58,10 @@ impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let asked = match request.headers().get("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
-            // The query protocol has the operation in the body.
+            None if request.uri().contains("/functions/") => {
+                let tail = request.uri().split("/functions/").nth(1).and_then(|path| path.split('/').nth(1));
+                format!("{} {}", request.method(), tail.unwrap_or_default().split('?').next().unwrap_or_default())
+            }
             None if form_action(&request).is_some() => form_action(&request).unwrap_or_default(),
             None => {
                 let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));

@@ -1,14 +1,14 @@
-//! Reading and writing the log key.
+//! Reading and writing keys.
 
 use aws_sdk_kms as kms;
 use kms::types::{KeySpec, KeyState as SdkState, KeyUsageType, Tag};
 
-use super::spec::{ALIAS_TAG, Key, KeyState, address};
+use super::spec::{ALIAS_TAG, Key, KeyState, address, declared_keys};
 use crate::aws::{Session, found, send};
 use crate::model::{Address, Arn, Fault, OpError, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Found, Ownership, Reading, SharedPolicy, Spec, Tags, is_ours};
+use crate::services::{Aside, Found, Note, Ownership, Reading, SharedPolicy, Spec, Tags, is_ours};
 
 /// The operations that reading takes.
 pub const READS: &[&str] = &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListKeys", "ListResourceTags"];
@@ -16,21 +16,24 @@ pub const READS: &[&str] = &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatu
 /// A key that was just made is not known everywhere at once.
 const FRESH: &[&str] = &["NotFoundException", "DisabledException"];
 
-/// Finds the key by its alias, or by our tag when the alias was not made yet.
+/// Finds each key by its alias, or by our tag when the alias was not made yet.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
-    let Some(address) = address(cell.declared) else { return Ok(Reading::default()) };
-    let alias = format!("alias/{}", address.name);
-    let described = found(describe(cell, &alias).await, &["NotFoundException"])?;
-    let (metadata, alias) = match described {
-        Some(metadata) => (metadata, Some(alias)),
-        None => match tagged(cell, &address.name).await? {
-            Some(id) => (describe(cell, &id).await?, None),
-            None => return Ok(Reading::default()),
-        },
-    };
-    let found = project(cell, address, metadata, alias).await?;
-    let notes = found.spec.shared_policy().map(|policy| policy.open_notes(cell.target, "key policy"));
-    Ok(Reading { found: vec![found], notes: notes.unwrap_or_default(), ..Reading::default() })
+    let mut reading = Reading::default();
+    for address in declared_keys(cell.declared, &cell.target.region) {
+        let alias = format!("alias/{}", address.name);
+        let described = found(describe(cell, &alias).await, &["NotFoundException"])?;
+        let (metadata, alias) = match described {
+            Some(metadata) => (metadata, Some(alias)),
+            None => match tagged(cell, &address.name).await? {
+                Some(id) => (describe(cell, &id).await?, None),
+                None => continue,
+            },
+        };
+        let (found, notes) = project(cell, address, metadata, alias).await?;
+        reading.found.push(found);
+        reading.notes.extend(notes);
+    }
+    Ok(reading)
 }
 
 async fn describe(cell: &Cell<'_>, id: &str) -> Result<kms::types::KeyMetadata, OpError> {
@@ -91,7 +94,7 @@ async fn project(
     address: Address,
     metadata: kms::types::KeyMetadata,
     alias: Option<String>,
-) -> Result<Found, OpError> {
+) -> Result<(Found, Vec<Note>), OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let id = metadata.key_id();
     if metadata.key_usage() != Some(&KeyUsageType::EncryptDecrypt)
@@ -117,7 +120,10 @@ async fn project(
         .map_err(|e| cell.malformed("kms", "GetKeyPolicy", &format!("the key policy cannot be read: {e}")))?;
     let tags = tags(cell, id).await?;
     let arn = metadata.arn().unwrap_or_default();
-    Ok(Found {
+    let holds_logs = Aside(self::address(cell.declared).is_some_and(|log_key| log_key == address));
+    let policy = SharedPolicy::seen(document);
+    let notes = policy.open_notes(cell.target, "key policy");
+    let found = Found {
         arn: arn.parse().map_err(|e: crate::model::ArnError| cell.malformed("kms", "DescribeKey", &e.to_string()))?,
         ownership: if is_ours(&tags) { Ownership::Ours } else { Ownership::Unmarked },
         spec: Spec::KmsKey(Box::new(Key {
@@ -125,11 +131,13 @@ async fn project(
             description: metadata.description().unwrap_or_default().to_owned(),
             state,
             rotation: rotation.is_some_and(|answer| answer.key_rotation_enabled()),
-            policy: SharedPolicy::seen(document),
+            policy,
             tags,
+            holds_logs,
         })),
         address,
-    })
+    };
+    Ok((found, notes))
 }
 
 /// The key policy as it is now.

@@ -50,20 +50,25 @@ pub(crate) fn check_log_key(raw: &RawLogKey, findings: &mut Findings) -> Option<
     })
 }
 
-/// Checks an alias (KMS API Reference, `CreateAlias`: 256 characters with the `alias/` prefix).
+/// Checks an alias.
 fn check_alias(at: &At<String>, findings: &mut Findings) -> Option<String> {
     let name = at.strip_prefix("alias/").unwrap_or(at);
-    let fault = if name.is_empty() {
-        "it is empty"
-    } else if name.len() > 250 {
-        "250 characters at most, besides `alias/`"
-    } else if name == "aws" || name.starts_with("aws/") {
-        "aliases that start with `alias/aws/` belong to AWS"
-    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c)) {
-        "letters, digits and /_- are allowed"
-    } else {
-        return Some(name.to_owned());
-    };
+    let Some(fault) = alias_fault(name) else { return Some(name.to_owned()) };
     findings.error(at.span(), format!("`{}` cannot be the alias of a key", at.as_str())).label(fault);
     None
+}
+
+/// What is wrong with an alias, given without its `alias/` (KMS API Reference, `CreateAlias`: 256 characters with it).
+pub(crate) fn alias_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > 250 {
+        Some("250 characters at most, besides `alias/`")
+    } else if name == "aws" || name.starts_with("aws/") {
+        Some("aliases that start with `alias/aws/` belong to AWS")
+    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c)) {
+        Some("letters, digits and /_- are allowed")
+    } else {
+        None
+    }
 }

@@ -1,8 +1,9 @@
-//! The key that encrypts the logs, in the security account's home Region.
+//! The keys of the security account: the log key in its home Region, and the topics' keys in every Region that has one.
 
 pub mod config;
 mod policy;
 mod spec;
+mod topic_policy;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
@@ -10,4 +11,4 @@ pub(super) mod aws;
 mod tests;
 
 pub use policy::policy_form;
-pub use spec::{Key, KeyState, address, cells, desire, topic_key};
+pub use spec::{Key, KeyState, address, cells, declared_keys, desire, topic_key};

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::policy;
+use super::{policy, topic_policy};
 use crate::model::{Address, Region, Target};
 use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
+use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
 
 /// A customer managed key with its alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Key {
     pub policy: SharedPolicy,
     /// Its tags.
     pub tags: Tags,
+    /// Whether it encrypts logs, so that its policy admits the accounts that send them.
+    #[serde(skip)]
+    pub holds_logs: Aside<bool>,
 }
 
 /// Whether a key can be used.
@@ -54,29 +57,63 @@ fn target(declared: &Declared<'_>) -> Target {
     Target::new(declared.profiles.security, declared.profiles.home_region.clone())
 }
 
-/// The log key, in the security account.
-pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
-    let (Some(key), Some(address)) = (&declared.baseline.log_key, address(declared)) else { return Vec::new() };
-    if place.account.id != address.target.account {
-        return Vec::new();
-    }
-    let mut tags = our_tags(declared.baseline);
-    tags.insert(ALIAS_TAG.to_owned(), key.alias.clone());
-    let spec = Key {
-        alias: Some(format!("alias/{}", key.alias)),
-        description: "Encrypts the logs of every account".to_owned(),
-        state: KeyState::Enabled,
-        rotation: key.rotation,
-        policy: SharedPolicy::ours(policy::statements(declared), key.exclusive),
-        tags,
-    };
-    vec![Desired::shared(address, Spec::KmsKey(Box::new(spec)), Vec::new())]
+/// The keys that are declared in a Region of the security account.
+pub fn declared_keys(declared: &Declared<'_>, region: &Region) -> Vec<Address> {
+    let log_key = address(declared).filter(|address| address.target.region == *region);
+    let topic_key = topic_key(declared, region).filter(|_| declared.shared.hub.contains(region));
+    log_key.into_iter().chain(topic_key).collect()
 }
 
-/// The security account's home Region.
+/// The log key and the topics' keys, in the security account.
+pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    if place.account.id != declared.profiles.security {
+        return Vec::new();
+    }
+    let baseline = declared.baseline;
+    let key = |address: Address, key: Key| {
+        let mut tags = our_tags(baseline);
+        tags.insert(ALIAS_TAG.to_owned(), address.name.clone());
+        let alias = Some(format!("alias/{}", address.name));
+        Desired::shared(address, Spec::KmsKey(Box::new(Key { alias, tags, ..key })), Vec::new())
+    };
+    let log_key = baseline.log_key.iter().zip(address(declared)).map(|(log_key, address)| {
+        let policy = SharedPolicy::ours(policy::statements(declared), log_key.exclusive);
+        let description = "Encrypts the logs of every account";
+        key(address, Key { rotation: log_key.rotation, ..Key::new(description, policy, true) })
+    });
+    let topic_keys = baseline.notify.iter().flat_map(|notify| {
+        let addresses = declared.shared.hub.iter().filter_map(|region| topic_key(declared, region));
+        addresses.map(|address| {
+            let policy = SharedPolicy::ours(topic_policy::statements(declared), notify.exclusive);
+            key(address, Key::new("Encrypts what the topic says", policy, false))
+        })
+    });
+    log_key.chain(topic_keys).collect()
+}
+
+/// The security account's home Region, and every Region whose topic is encrypted.
 pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
-    let wanted = declared.baseline.log_key.is_some() && place.account.id == declared.profiles.security;
-    wanted.then(|| target(declared)).into_iter().collect()
+    let mut cells: Vec<Target> = Vec::new();
+    for desired in desire(declared, place) {
+        if !cells.contains(&desired.address.target) {
+            cells.push(desired.address.target);
+        }
+    }
+    cells
+}
+
+impl Key {
+    fn new(description: &str, policy: SharedPolicy, holds_logs: bool) -> Self {
+        Key {
+            alias: None,
+            description: description.to_owned(),
+            state: KeyState::Enabled,
+            rotation: true,
+            policy,
+            tags: Tags::new(),
+            holds_logs: Aside(holds_logs),
+        }
+    }
 }
 
 /// Whether a statement leaves everything about the key to its owner's own policies.
@@ -102,7 +139,7 @@ impl Resource for Key {
     }
 
     fn shared_policy(&self) -> Option<&SharedPolicy> {
-        Some(&self.policy)
+        self.holds_logs.0.then_some(&self.policy)
     }
 
     fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
@@ -117,7 +154,8 @@ impl Resource for Key {
             );
         }
         if self.state != KeyState::Enabled {
-            refusals.push("the key would be disabled: nothing could be logged any more".to_owned());
+            let lost = if self.holds_logs.0 { "logged" } else { "encrypted with it" };
+            refusals.push(format!("the key would be disabled: nothing could be {lost} any more"));
         }
         if let (Some(alias), Some(Some(seen))) = (&self.alias, seen.map(|s| &s.alias))
             && alias != seen

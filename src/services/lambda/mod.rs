@@ -4,5 +4,8 @@ mod spec;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
+#[cfg(test)]
+mod tests;
 
-pub use spec::{Permission, cells, desire};
+pub(super) use spec::statement_id;
+pub use spec::{FUNCTION_POLICY_MAX_BYTES, Permission, cells, desire};

@@ -1,9 +1,21 @@
 //! The topic in every Region of the security account, and who hears of it.
 
 pub mod config;
+mod endpoint;
+mod outside;
+mod policy;
+mod reach;
 mod spec;
+mod subscription;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
+#[cfg(test)]
+mod tests;
 
-pub use spec::{Subscription, Topic, cells, desire, topic};
+pub use config::Protocol;
+pub use endpoint::{Endpoint, shown};
+pub use outside::undelivered;
+pub(super) use reach::{Reach, principal, subscribed_from, topic_arn};
+pub use spec::{TOPIC_POLICY_MAX_BYTES, Topic, cells, desire, topic};
+pub use subscription::Subscription;

@@ -4,5 +4,8 @@ mod spec;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
+#[cfg(test)]
+mod tests;
 
-pub use spec::{QueuePolicy, cells, desire};
+pub use spec::{QUEUE_POLICY_MAX_BYTES, QueuePolicy, cells, desire};
+pub(super) use spec::{principals, statement};

@@ -54,10 +54,11 @@ pub(super) fn keys() -> impl Strategy<Value = Spec> {
     let Spec::KmsKey(ours) = Estate::small().one(Service::Kms).spec else { panic!() };
     let states = prop::sample::select(vec![KeyState::Enabled, KeyState::Disabled, KeyState::PendingDeletion]);
     let alias = prop::option::of(Just("alias/baseline-logs".to_owned()));
-    (alias, "[a-b]?", states, any::<bool>(), policies(ours.policy.document), tags()).prop_map(
-        |(alias, description, state, rotation, document, tags)| {
+    (alias, "[a-b]?", states, any::<bool>(), policies(ours.policy.document.clone()), tags()).prop_map(
+        move |(alias, description, state, rotation, document, tags)| {
             let policy = SharedPolicy::seen(document);
-            Spec::KmsKey(Box::new(Key { alias, description, state, rotation, policy, tags }))
+            let key = Key { alias, description, state, rotation, tags, ..(*ours).clone() };
+            Spec::KmsKey(Box::new(Key { policy, ..key }))
         },
     )
 }
