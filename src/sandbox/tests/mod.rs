@@ -2,6 +2,7 @@
 
 mod buckets;
 mod client;
+mod detectors;
 mod identity;
 mod keys;
 mod server;
