@@ -3,8 +3,11 @@
 mod buckets;
 mod client;
 mod detectors;
+mod functions;
 mod identity;
 mod keys;
+mod members;
+mod publishing;
 mod server;
 mod trails;
 
