@@ -117,8 +117,8 @@ fn apply(features: &mut Features, wanted: Vec<Wish>, now: f64) -> Result<(), Ref
     if on(RUNTIME) && on(EKS_RUNTIME) { Err(both()) } else { Ok(()) }
 }
 
-/// "Specifying both EKS Runtime Monitoring (`EKS_RUNTIME_MONITORING`) and Runtime Monitoring (`RUNTIME_MONITORING`) will
-/// cause an error" (GuardDuty API Reference, `CreateDetector` and `UpdateDetector`); its words are not known.
+/// "Specifying both EKS Runtime Monitoring (`EKS_RUNTIME_MONITORING`) and Runtime Monitoring (`RUNTIME_MONITORING`)
+/// will cause an error" (GuardDuty API Reference, `CreateDetector` and `UpdateDetector`); its words are not known.
 fn both() -> Refusal {
     rejected("The request is rejected because EKS_RUNTIME_MONITORING and RUNTIME_MONITORING are both specified.")
 }

@@ -148,8 +148,8 @@ fn check_revision(given: Option<&str>, policy: &Resource) -> Result<(), Refusal>
     if given.is_none_or(|given| given == policy.revision) {
         return Ok(());
     }
-    let message = "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the \
-                   latest RevisionId for your resource.";
+    let message = "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve \
+                   the latest RevisionId for your resource.";
     Err(refused(412, "PreconditionFailedException", message))
 }
 

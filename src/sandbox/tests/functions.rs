@@ -28,7 +28,9 @@ async fn add(client: &Client, name: &str, input: Value) -> Answered {
 }
 
 fn permission(sid: &str) -> Value {
-    json!({ "StatementId": sid, "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com", "SourceArn": TOPIC })
+    json!({
+        "StatementId": sid, "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com", "SourceArn": TOPIC,
+    })
 }
 
 async fn statements(client: &Client, name: &str, rest: &str) -> Value {
@@ -97,8 +99,8 @@ async fn permissions_are_added_and_removed_by_statement() {
     assert_eq!(statements(project, "chat", "").await, json!([statement]));
     let twice = add(project, "chat", permission("sns")).await;
     assert_eq!((twice.status, twice.code().as_str()), (409, "ResourceConflictException"));
-    let message = "The statement id (sns) provided already exists. Please provide a new statement id, or remove the existing \
-         statement.";
+    let message = "The statement id (sns) provided already exists. Please provide a new statement id, or remove the \
+                   existing statement.";
     assert_eq!(twice.json(), json!({ "Type": "User", "message": message }));
 
     // The alias has a policy of its own.
