@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::cloudtrail::Trail;
 use super::faults::Denial;
-use super::kms;
 use super::wire::{Http, Reply};
 use super::world::{World, now};
+use super::{guardduty, kms, lambda};
 use crate::model::{AccountId, Arn, Region};
 
 /// Something done to the simulated cloud from outside, as somebody in an account might have done it.
@@ -43,7 +43,7 @@ pub enum Tamper {
     OpenPublicAccess { bucket: String },
     /// Disables a key. The key: its ARN or its alias's ARN.
     DisableKey { key: String },
-    /// Removes the tag from a trail, a key or a bucket (by ARN); without a key, every tag.
+    /// Removes the tag from a trail, a key, a bucket or a detector (by ARN); without a key, every tag.
     Untag { arn: String, key: Option<String> },
     /// Replaces a role's trust policy. The role: its name.
     SetTrust { account: AccountId, role: String, policy: Value },
@@ -68,6 +68,22 @@ pub enum Tamper {
     CreateRole { account: AccountId, role: String, policy: Value },
     /// Deletes a role.
     DeleteRole { account: AccountId, role: String },
+    /// Puts the account's detector under an administrator that it has not chosen, whose own account need not exist; makes
+    /// the detector where there is none.
+    PutDetectorUnder { account: AccountId, region: Region, administrator: AccountId },
+    /// Takes an optional GuardDuty feature (`RDS_LOGIN_EVENTS`) away in a Region, for everybody.
+    WithdrawFeature { region: Region, feature: String },
+    /// Makes a Lambda function, with versions and aliases.
+    CreateFunction {
+        account: AccountId,
+        region: Region,
+        name: String,
+        #[serde(default)]
+        qualifiers: Vec<String>,
+    },
+    /// Invokes a function (its ARN) as a service does, under the function's policy. The service: its principal, such as
+    /// `sns.amazonaws.com`; the source: the ARN of what it does so for.
+    InvokeFunction { function: Arn, service: String, source: Arn, payload: Value },
 }
 
 /// Answers `/_sandbox/…`.
@@ -232,6 +248,20 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             account_of(world, account)?.roles.remove(&role);
             Ok(())
         }
+        Tamper::PutDetectorUnder { account, region, administrator } => {
+            account_of(world, account)?;
+            guardduty::State::put_under(world, account, region, administrator);
+            Ok(())
+        }
+        Tamper::WithdrawFeature { region, feature } => world.guardduty.withdraw(region, feature),
+        Tamper::CreateFunction { account, region, name, qualifiers } => {
+            account_of(world, account)?;
+            lambda::State::put(world, account, region, name, qualifiers);
+            Ok(())
+        }
+        Tamper::InvokeFunction { function, service, source, payload } => {
+            lambda::invoke(world, &function, &service, &source, payload)
+        }
     }
 }
 
@@ -263,6 +293,7 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
             let trail = world.cloudtrail.trails.values_mut().find(|trail| trail.arn == parsed);
             &mut trail.ok_or_else(missing)?.tags
         }
+        "guardduty" => world.guardduty.tags_mut(&parsed).ok_or_else(missing)?,
         "kms" => &mut key_of(world, arn)?.tags,
         "s3" => &mut bucket_of(world, parsed.resource())?.tags,
         _ => return Err(missing()),
@@ -329,7 +360,7 @@ fn state(world: &World) -> Value {
         .collect();
     json!({
         "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
-        "buckets": buckets,
+        "buckets": buckets, "guardduty": guardduty::State::document(world), "functions": world.lambda.document(),
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
 use super::world::{Credential, Identity, World, now};
-use super::{cloudtrail, control, ec2, kms, s3, sts};
+use super::{cloudtrail, control, ec2, guardduty, kms, lambda, s3, sts};
 use crate::model::{AccountId, Region};
 
 /// A service of the simulation.
@@ -21,7 +21,15 @@ pub(super) struct Service {
 }
 
 /// Every service: one line each.
-const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &ec2::SERVICE, &kms::SERVICE, &s3::SERVICE, &sts::SERVICE];
+const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &ec2::SERVICE,
+    &guardduty::SERVICE,
+    &kms::SERVICE,
+    &lambda::SERVICE,
+    &s3::SERVICE,
+    &sts::SERVICE,
+];
 
 /// A request after its caller was told.
 #[derive(Debug)]
@@ -30,7 +38,7 @@ pub(super) struct Call<'a> {
     pub operation: &'a str,
     pub caller: &'a Identity,
     pub region: &'a Region,
-    /// The form or the JSON body; null for REST.
+    /// The form or the JSON body; null for REST with XML.
     pub input: &'a Value,
     pub http: &'a Http,
     /// Seconds since 1970.

@@ -42,7 +42,7 @@ pub(super) fn build(world: &mut World, profiles: &Profiles) -> Option<Identity> 
     let security_role =
         profiles.account(profiles.security).and_then(|account| account.hop.as_ref()).map(|hop| &hop.role);
     for account in &profiles.accounts {
-        world.add_account(account.id);
+        world.add_account(account.id).email.clone_from(&account.email);
         let Some(hop) = &account.hop else { continue };
         if Some(&hop.role) == jump_role {
             continue;

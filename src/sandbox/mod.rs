@@ -13,7 +13,9 @@ mod dispatch;
 mod ec2;
 mod estate;
 mod faults;
+mod guardduty;
 mod kms;
+mod lambda;
 mod s3;
 mod server;
 mod sts;
@@ -48,7 +50,12 @@ permission boundaries or session policies, and no API to change roles;
 - organizations; SNS topics and CloudWatch Logs groups of trails; insights, event data stores, LookupEvents;
 - S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, an ETag is no MD5, and \
 addresses are path-style only;
-- cryptography in KMS, grants, AWS managed, multi-Region and imported keys.
+- cryptography in KMS, grants, AWS managed, multi-Region and imported keys;
+- GuardDuty's findings, filters, lists, malware protection plans, organizations, statistics, settings of members by \
+their administrator, and the older dataSources; an export is judged by its policies and writes nothing; e-mail \
+addresses are those of the profiles file, and any will do for an account without one;
+- Lambda beyond a function's policy and its invocation by a service: functions are made by the control endpoint, have no \
+code, and keep what they were invoked with.
 An operation that it does not know is refused with an error that says so.
 ";
 

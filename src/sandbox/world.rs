@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::faults::Faults;
-use super::{cloudtrail, kms, s3};
+use super::{cloudtrail, guardduty, kms, lambda, s3};
 use crate::model::{AccountId, Arn, Partition, Region};
 
 /// Everything there is.
@@ -21,7 +21,9 @@ pub(super) struct World {
     /// Shortens every session, in seconds.
     pub session_seconds: Option<u32>,
     pub cloudtrail: cloudtrail::State,
+    pub guardduty: guardduty::State,
     pub kms: kms::State,
+    pub lambda: lambda::State,
     pub s3: s3::State,
     pub faults: Faults,
     pub calls: Calls,
@@ -32,6 +34,8 @@ pub(super) struct World {
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub enabled: BTreeSet<Region>,
+    /// The address of the root user; any is taken for it where the profiles file says none.
+    pub email: Option<String>,
     /// By name, without the path.
     pub roles: BTreeMap<String, Role>,
 }
@@ -82,7 +86,9 @@ impl World {
             mfa_serial: None,
             session_seconds,
             cloudtrail: cloudtrail::State::default(),
+            guardduty: guardduty::State::default(),
             kms: kms::State::default(),
+            lambda: lambda::State::default(),
             s3: s3::State::default(),
             faults: Faults::default(),
             calls: Calls::default(),
@@ -111,6 +117,7 @@ impl World {
                 .filter(|known| !known.opt_in)
                 .filter_map(|known| known.name.parse().ok())
                 .collect(),
+            email: None,
             roles: BTreeMap::new(),
         })
     }

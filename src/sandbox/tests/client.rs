@@ -130,6 +130,12 @@ impl Client {
         self.send(service, "POST", "/", &headers, input.to_string().as_bytes()).await
     }
 
+    /// An operation of a REST service with JSON bodies; null sends none.
+    pub async fn rest(&self, service: &str, method: &str, path: &str, input: Value) -> Answered {
+        let body = if input.is_null() { String::new() } else { input.to_string() };
+        self.send(service, method, path, &[("content-type", "application/json")], body.as_bytes()).await
+    }
+
     /// A CloudTrail operation.
     pub async fn trail(&self, operation: &str, input: Value) -> Answered {
         self.json("cloudtrail", operation, input).await

@@ -2,8 +2,12 @@
 
 mod buckets;
 mod client;
+mod detectors;
+mod functions;
 mod identity;
 mod keys;
+mod members;
+mod publishing;
 mod server;
 mod trails;
 

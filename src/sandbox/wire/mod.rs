@@ -2,6 +2,7 @@
 
 mod json;
 mod query;
+mod rest_json;
 mod xml;
 
 use http_body_util::Full;
@@ -10,6 +11,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
+pub(super) use rest_json::segments;
 pub(super) use xml::Node;
 
 /// A request as it came over the wire, its body complete.
@@ -45,7 +47,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// A reply with a JSON body, as the control endpoint gives it.
+    /// A reply with a JSON body, as REST services and the control endpoint give it.
     pub fn json(status: u16, body: &Value) -> Reply {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Reply { status, headers, body: body.to_string().into_bytes() }
@@ -81,7 +83,7 @@ pub(super) struct Refusal {
     pub status: u16,
     pub code: String,
     pub message: String,
-    /// More elements of an S3 error, such as the bucket's name.
+    /// More members of the error, such as the bucket's name in one of S3's.
     pub details: Vec<(&'static str, String)>,
     pub headers: Vec<(String, String)>,
 }
@@ -92,7 +94,7 @@ impl Refusal {
         Refusal { status, code: code.into(), message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
-    /// Adds an element to the error document.
+    /// Adds a member to the error document.
     pub fn detail(mut self, name: &'static str, value: impl Into<String>) -> Refusal {
         self.details.push((name, value.into()));
         self
@@ -116,6 +118,8 @@ pub(super) enum Protocol {
     Json,
     /// `restXml`, as S3 speaks it.
     RestXml,
+    /// `restJson1`.
+    RestJson,
 }
 
 /// What every service refuses alike, each in its own words.
@@ -144,12 +148,13 @@ const NOT_VALIDATED: &str = "AWS was not able to validate the provided access cr
 impl Protocol {
     /// The refusal in the words of this protocol's services. An empty message takes the service's own.
     pub fn refuse(self, gate: Gate, message: &str) -> Refusal {
-        use Protocol::{Ec2Query, Json, Query, RestXml};
+        use Protocol::{Ec2Query, Json, Query, RestJson, RestXml};
         let (status, code, own) = match (gate, self) {
             (Gate::NoKey, Query(_)) => (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
             (Gate::NoKey, Json) => {
                 (400, "MissingAuthenticationTokenException", "Request is missing Authentication Token")
             }
+            (Gate::NoKey, RestJson) => (403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
             (Gate::NoKey, RestXml) => (403, "AccessDenied", "Access Denied"),
             (Gate::NoKey | Gate::UnknownKey | Gate::RegionDisabled { .. }, Ec2Query(_)) => {
                 (401, "AuthFailure", NOT_VALIDATED)
@@ -157,6 +162,9 @@ impl Protocol {
             (Gate::UnknownKey | Gate::RegionDisabled { .. }, Query(_)) => (403, "InvalidClientTokenId", INVALID_TOKEN),
             (Gate::UnknownKey | Gate::RegionDisabled { .. }, Json) => {
                 (400, "UnrecognizedClientException", INVALID_TOKEN)
+            }
+            (Gate::UnknownKey | Gate::RegionDisabled { .. }, RestJson) => {
+                (403, "UnrecognizedClientException", INVALID_TOKEN)
             }
             (Gate::RegionDisabled { session: true }, RestXml) => {
                 (400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
@@ -169,15 +177,19 @@ impl Protocol {
             (Gate::Expired, Json) => {
                 (400, "ExpiredTokenException", "The security token included in the request is expired")
             }
+            (Gate::Expired, RestJson) => {
+                (403, "ExpiredTokenException", "The security token included in the request is expired")
+            }
             (Gate::Expired, RestXml) => (400, "ExpiredToken", "The provided token has expired."),
             (Gate::Denied, Query(_)) => (403, "AccessDenied", "Access Denied"),
             (Gate::Denied, Ec2Query(_)) => {
                 (403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
             }
             (Gate::Denied, Json) => (400, "AccessDeniedException", "Access Denied"),
+            (Gate::Denied, RestJson) => (403, "AccessDeniedException", "Access Denied"),
             (Gate::Denied, RestXml) => (403, "AccessDenied", "Access Denied"),
             (Gate::NotSimulated, Query(_) | Ec2Query(_)) => (501, "InvalidAction", "not simulated"),
-            (Gate::NotSimulated, Json) => (501, "UnknownOperationException", "not simulated"),
+            (Gate::NotSimulated, Json | RestJson) => (501, "UnknownOperationException", "not simulated"),
             (Gate::NotSimulated, RestXml) => (501, "NotImplemented", "not simulated"),
         };
         Refusal::new(status, code, if message.is_empty() { own } else { message })
@@ -191,6 +203,7 @@ impl Protocol {
         match self {
             Protocol::Query(_) | Protocol::Ec2Query(_) => query::read(http),
             Protocol::Json => json::read(http),
+            Protocol::RestJson => rest_json::read(http),
             Protocol::RestXml => Ok((String::new(), Value::Null)),
         }
     }
@@ -205,6 +218,7 @@ impl Protocol {
                 query::ec2_answer(namespace, operation, members, request_id)
             }
             (_, Answer::Xml(members)) => query::answer("", operation, members, request_id),
+            (Protocol::RestJson, Answer::Json(output)) => Reply::json(200, &output),
             (_, Answer::Json(output)) => json::answer(&output),
             (_, Answer::Http(reply)) => reply,
         };
@@ -219,6 +233,7 @@ impl Protocol {
             Protocol::Query(namespace) => query::refusal(namespace, &refusal, request_id),
             Protocol::Ec2Query(_) => query::ec2_refusal(&refusal, request_id),
             Protocol::Json => json::refusal(&refusal),
+            Protocol::RestJson => rest_json::refusal(&refusal),
             Protocol::RestXml => xml::refusal(refusal, request_id),
         };
         reply.headers.extend(headers);
