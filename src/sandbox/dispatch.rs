@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
 use super::world::{Credential, Identity, World, now};
-use super::{cloudtrail, control, ec2, kms, s3, sts};
+use super::{cloudtrail, config, control, ec2, iam, kms, s3, sts};
 use crate::model::{AccountId, Region};
 
 /// A service of the simulation.
@@ -21,7 +21,8 @@ pub(super) struct Service {
 }
 
 /// Every service: one line each.
-const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &ec2::SERVICE, &kms::SERVICE, &s3::SERVICE, &sts::SERVICE];
+const SERVICES: &[&Service] =
+    &[&cloudtrail::SERVICE, &config::SERVICE, &ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &s3::SERVICE, &sts::SERVICE];
 
 /// A request after its caller was told.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::faults::Faults;
-use super::{cloudtrail, kms, s3};
+use super::{cloudtrail, config, kms, s3};
 use crate::model::{AccountId, Arn, Partition, Region};
 
 /// Everything there is.
@@ -21,6 +21,7 @@ pub(super) struct World {
     /// Shortens every session, in seconds.
     pub session_seconds: Option<u32>,
     pub cloudtrail: cloudtrail::State,
+    pub config: config::State,
     pub kms: kms::State,
     pub s3: s3::State,
     pub faults: Faults,
@@ -47,6 +48,14 @@ pub(super) struct Role {
     pub max_session: u32,
     /// The account whose session `AssumeRole` gives instead, once tampered with.
     pub behind: Option<AccountId>,
+    /// When it was made, in seconds since 1970.
+    pub created: f64,
+    pub description: Option<String>,
+    /// Inline policies by name, as JSON text.
+    pub inline: BTreeMap<String, String>,
+    /// The ARNs of the managed policies attached to it.
+    pub attached: BTreeSet<String>,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An access key that was given out.
@@ -82,6 +91,7 @@ impl World {
             mfa_serial: None,
             session_seconds,
             cloudtrail: cloudtrail::State::default(),
+            config: config::State::default(),
             kms: kms::State::default(),
             s3: s3::State::default(),
             faults: Faults::default(),
@@ -115,12 +125,24 @@ impl World {
         })
     }
 
-    /// Adds or replaces a role.
-    pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) {
-        let (Some(account), Some(name)) = (arn.account(), arn.role_name()) else { return };
-        let id = self.ids.unique("AROA", 17);
-        let role = Role { arn: arn.clone(), id, trust, max_session, behind: None };
-        self.add_account(account).roles.insert(name.to_owned(), role);
+    /// Adds or replaces a role; gives it. `None` when the ARN is not a role's.
+    pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) -> Option<&mut Role> {
+        let (account, name) = (arn.account()?, arn.role_name()?.to_owned());
+        let role = Role {
+            arn: arn.clone(),
+            id: self.ids.unique("AROA", 17),
+            trust,
+            max_session,
+            behind: None,
+            created: now(),
+            description: None,
+            inline: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            tags: BTreeMap::new(),
+        };
+        let roles = &mut self.add_account(account).roles;
+        roles.insert(name.clone(), role);
+        roles.get_mut(&name)
     }
 }
 
