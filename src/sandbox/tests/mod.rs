@@ -4,6 +4,9 @@ mod buckets;
 mod client;
 mod identity;
 mod keys;
+mod recorders;
+mod roles;
+mod rules;
 mod server;
 mod trails;
 
