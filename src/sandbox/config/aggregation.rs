@@ -100,8 +100,8 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if name.is_empty() || name.len() > 256 || !name.chars().all(plain) {
         return Err(validation(format!(
-            "1 validation error detected: Value '{name}' at 'configurationAggregatorName' failed to satisfy constraint: \
-             Member must satisfy regular expression pattern: [\\w\\-]+"
+            "1 validation error detected: Value '{name}' at 'configurationAggregatorName' failed to satisfy \
+             constraint: Member must satisfy regular expression pattern: [\\w\\-]+"
         )));
     }
     if call.input.get("OrganizationAggregationSource").is_some_and(|source| !source.is_null()) {

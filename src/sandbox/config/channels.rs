@@ -52,8 +52,8 @@ fn read(input: &Value) -> Result<Channel, Refusal> {
     }
     if name.chars().count() > 256 {
         return Err(validation(format!(
-            "1 validation error detected: Value '{name}' at 'deliveryChannel.name' failed to satisfy constraint: Member \
-             must have length less than or equal to 256"
+            "1 validation error detected: Value '{name}' at 'deliveryChannel.name' failed to satisfy constraint: \
+             Member must have length less than or equal to 256"
         )));
     }
     let bucket = text(input, "s3BucketName").unwrap_or_default();

@@ -56,17 +56,19 @@ pub(super) fn check(world: &World, account: AccountId, region: &Region, channel:
         let message = format!("Insufficient delivery policy to s3 bucket: {}, {why}.", channel.bucket);
         Refusal::new(400, "InsufficientDeliveryPolicyException", message)
     };
-    let mut writers = Vec::new();
-    if let Some(recorder) = world.config.recorder(account, region) {
-        let role = world.role(&recorder.role).filter(|role| assumable(world, account, region, role));
-        let role = role.ok_or_else(|| refused(&format!("unable to assume role: {}", recorder.role)))?;
-        writers.push(Writer::Role(role, session(world, account, role)));
-    }
-    writers.push(Writer::Service);
+    let role = match world.config.recorder(account, region) {
+        Some(recorder) => {
+            let role = world.role(&recorder.role).filter(|role| assumable(world, account, region, role));
+            Some(role.ok_or_else(|| refused(&format!("unable to assume role: {}", recorder.role)))?)
+        }
+        None => None,
+    };
+    let session = role.map(|role| session(world, account, role));
+    let own = role.zip(session.as_ref()).map(|(role, session)| Writer::Role(role, session));
     let source = Source::new(world, account, region);
     let delivery = Delivery { world, account, region, channel, bucket, key, source };
     let mut outcome = Ok(());
-    for writer in &writers {
+    for writer in own.into_iter().chain([Writer::Service]) {
         outcome = delivery.attempt(writer);
         if outcome.is_ok() {
             break;
@@ -112,8 +114,9 @@ fn session(world: &World, account: AccountId, role: &Role) -> Identity {
 }
 
 /// As whom AWS Config writes.
+#[derive(Clone, Copy)]
 enum Writer<'a> {
-    Role(&'a Role, Identity),
+    Role(&'a Role, &'a Identity),
     Service,
 }
 
@@ -130,7 +133,7 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// Tries everything that a delivery takes; gives what fails first, in AWS's words.
-    fn attempt(&self, writer: &Writer<'_>) -> Result<(), String> {
+    fn attempt(&self, writer: Writer<'_>) -> Result<(), String> {
         let arn = format!("arn:{}:s3:::{}", self.world.partition, self.channel.bucket);
         let context = self.source.context();
         if !self.bucket_allows(writer, "s3:GetBucketAcl", &arn, &context) {
@@ -164,7 +167,7 @@ impl Delivery<'_> {
 
     /// A service needs the bucket's policy to let it in. A role needs its own policies to, and the bucket's policy too
     /// where the bucket is another account's.
-    fn bucket_allows(&self, writer: &Writer<'_>, action: &str, resource: &str, context: &[(&str, &str)]) -> bool {
+    fn bucket_allows(&self, writer: Writer<'_>, action: &str, resource: &str, context: &[(&str, &str)]) -> bool {
         let policy = self.bucket.policy.as_deref();
         let verdict =
             |who: Who<'_>| policy.map_or(Verdict::Silent, |text| evaluate(text, who, action, resource, context));
@@ -181,7 +184,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn key_allows(&self, writer: &Writer<'_>) -> bool {
+    fn key_allows(&self, writer: Writer<'_>) -> bool {
         let Some(key) = self.key else { return true };
         let arn = key.arn.to_string();
         let context = self.source.context();
