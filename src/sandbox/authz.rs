@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{Identity, World};
+use super::world::{Identity, Role, World};
 use crate::model::Arn;
 use crate::policy::{Caller, Decision, Policy, PrincipalType, Request, Who as Names};
 
@@ -90,4 +90,21 @@ fn exists(world: &World, name: &str) -> bool {
     let Ok(arn) = name.parse::<Arn>() else { return false };
     let known = arn.account().is_some_and(|account| world.accounts.contains_key(&account));
     known && arn.partition() == world.partition && (arn.role_name().is_none() || world.role(&arn).is_some())
+}
+
+/// Whether the inline policies of a role allow its session something. What AWS's managed policies say is not known
+/// here, so that those attached to the role grant nothing.
+pub(super) fn role_allows(
+    role: &Role,
+    session: &Identity,
+    action: &str,
+    resource: &str,
+    context: &[(&str, &str)],
+) -> bool {
+    let verdicts: Vec<Verdict> = role
+        .inline
+        .values()
+        .map(|document| evaluate(document, Who::Caller(session), action, resource, context))
+        .collect();
+    verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
 }

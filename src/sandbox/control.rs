@@ -1,5 +1,7 @@
 //! The control endpoint: what a test or a demonstration does behind the estate's back.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use super::cloudtrail::Trail;
 use super::faults::Denial;
 use super::wire::{Http, Reply};
 use super::world::{World, now};
-use super::{guardduty, kms, lambda};
+use super::{config, guardduty, kms, lambda};
 use crate::model::{AccountId, Arn, Region};
 
 /// Something done to the simulated cloud from outside, as somebody in an account might have done it.
@@ -43,7 +45,8 @@ pub enum Tamper {
     OpenPublicAccess { bucket: String },
     /// Disables a key. The key: its ARN or its alias's ARN.
     DisableKey { key: String },
-    /// Removes the tag from a trail, a key, a bucket or a detector (by ARN); without a key, every tag.
+    /// Removes the tag from a trail, a key, a bucket, a role, a detector or something of AWS Config (by ARN); without a
+    /// key, every tag.
     Untag { arn: String, key: Option<String> },
     /// Replaces a role's trust policy. The role: its name.
     SetTrust { account: AccountId, role: String, policy: Value },
@@ -64,6 +67,10 @@ pub enum Tamper {
     AliasRoleTo { account: AccountId, role: String, to: AccountId },
     /// Ends every session now.
     ExpireSessions {},
+    /// Makes an AWS Config rule one that a service made (`securityhub.amazonaws.com`): nobody else may change it.
+    LinkConfigRule { account: AccountId, region: Region, rule: String, service: String },
+    /// Makes the configuration recorder of a service (`observabilityadmin.amazonaws.com`), beside the account's own.
+    PutLinkedRecorder { account: AccountId, region: Region, service: String },
     /// Makes a role with a trust policy.
     CreateRole { account: AccountId, role: String, policy: Value },
     /// Deletes a role.
@@ -238,6 +245,17 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             }
             Ok(())
         }
+        Tamper::LinkConfigRule { account, region, rule, service } => {
+            let missing = format!("account {account} has no rule {rule} in {region}");
+            let found = world.config.rules.get_mut(&(account, region, rule)).ok_or(missing)?;
+            found.created_by = Some(service);
+            Ok(())
+        }
+        Tamper::PutLinkedRecorder { account, region, service } => {
+            account_of(world, account)?;
+            config::link_recorder(world, account, &region, &service);
+            Ok(())
+        }
         Tamper::CreateRole { account, role, policy } => {
             let arn = Arn::role(world.partition, account, &role);
             world.add_role(&arn, policy.to_string(), 3600);
@@ -294,6 +312,11 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
             &mut trail.ok_or_else(missing)?.tags
         }
         "guardduty" => world.guardduty.tags_mut(&parsed).ok_or_else(missing)?,
+        "config" => config::tags_of(&mut world.config, &parsed).ok_or_else(missing)?,
+        "iam" => {
+            let (Some(account), Some(role)) = (parsed.account(), parsed.role_name()) else { return Err(missing()) };
+            &mut role_of(world, account, role)?.tags
+        }
         "kms" => &mut key_of(world, arn)?.tags,
         "s3" => &mut bucket_of(world, parsed.resource())?.tags,
         _ => return Err(missing()),
@@ -315,8 +338,18 @@ fn state(world: &World) -> Value {
         .accounts
         .iter()
         .map(|(id, account)| {
-            let roles: Vec<Value> =
-                account.roles.values().map(|role| json!({ "arn": role.arn, "behind": role.behind })).collect();
+            let roles: Vec<Value> = account
+                .roles
+                .values()
+                .map(|role| {
+                    let inline: BTreeMap<&String, Value> =
+                        role.inline.iter().map(|(name, text)| (name, document(text))).collect();
+                    json!({
+                        "arn": role.arn, "behind": role.behind, "policies": inline, "attached": role.attached,
+                        "tags": role.tags,
+                    })
+                })
+                .collect();
             json!({ "id": id, "regions": account.enabled, "roles": roles })
         })
         .collect();
@@ -360,7 +393,55 @@ fn state(world: &World) -> Value {
         .collect();
     json!({
         "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
-        "buckets": buckets, "guardduty": guardduty::State::document(world), "functions": world.lambda.document(),
+        "buckets": buckets, "config": config_state(&world.config), "guardduty": guardduty::State::document(world),
+        "functions": world.lambda.document(),
+    })
+}
+
+fn config_state(state: &config::State) -> Value {
+    let recorders: Vec<Value> = state
+        .recorders
+        .iter()
+        .map(|((account, region, name), recorder)| {
+            // A service's own records for ever.
+            let recording = recorder.service.is_some() || state.is_recording(*account, region);
+            json!({
+                "account": account, "region": region, "name": name, "role": recorder.role, "group": recorder.group,
+                "mode": recorder.mode, "service": recorder.service, "recording": recording, "tags": recorder.tags,
+            })
+        })
+        .collect();
+    let channels: Vec<Value> = state
+        .channels
+        .iter()
+        .map(|((account, region, name), channel)| {
+            json!({
+                "account": account, "region": region, "name": name, "bucket": channel.bucket, "prefix": channel.prefix,
+                "kms_key": channel.key, "topic": channel.topic, "frequency": channel.frequency,
+            })
+        })
+        .collect();
+    let rules: Vec<Value> = state
+        .rules
+        .iter()
+        .filter(|((account, region, name), _)| state.has_rule(*account, region, name))
+        .map(|((account, region, name), rule)| {
+            json!({
+                "account": account, "region": region, "name": name, "arn": rule.arn, "rule": rule.declared,
+                "created_by": rule.created_by, "tags": rule.tags,
+            })
+        })
+        .collect();
+    let aggregators: Vec<Value> = state
+        .aggregators
+        .values()
+        .map(|one| json!({ "arn": one.arn, "name": one.name, "sources": one.sources, "tags": one.tags }))
+        .collect();
+    let authorizations: Vec<Value> =
+        state.authorizations.values().map(|one| json!({ "arn": one.arn, "tags": one.tags })).collect();
+    json!({
+        "recorders": recorders, "channels": channels, "rules": rules, "aggregators": aggregators,
+        "authorizations": authorizations,
     })
 }
 

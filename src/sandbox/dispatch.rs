@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
 use super::world::{Credential, Identity, World, now};
-use super::{cloudtrail, control, ec2, guardduty, kms, lambda, s3, sts};
+use super::{cloudtrail, config, control, ec2, guardduty, iam, kms, lambda, s3, sts};
 use crate::model::{AccountId, Region};
 
 /// A service of the simulation.
@@ -23,8 +23,10 @@ pub(super) struct Service {
 /// Every service: one line each.
 const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
+    &config::SERVICE,
     &ec2::SERVICE,
     &guardduty::SERVICE,
+    &iam::SERVICE,
     &kms::SERVICE,
     &lambda::SERVICE,
     &s3::SERVICE,

@@ -8,12 +8,14 @@
 mod authz;
 mod calls;
 mod cloudtrail;
+mod config;
 mod control;
 mod dispatch;
 mod ec2;
 mod estate;
 mod faults;
 mod guardduty;
+mod iam;
 mod kms;
 mod lambda;
 mod s3;
@@ -42,8 +44,12 @@ use world::World;
 pub const LIMITS: &str = "\
 This is a simulation, not AWS. It does not model:
 - signatures: an access key and its session token tell who calls; neither the signature nor its date is checked;
-- IAM: roles may do everything in their account, save what the control endpoint denies; there are no groups, \
-permission boundaries or session policies, and no API to change roles;
+- IAM: roles that callers assume may do everything in their account, whatever their policies say, save what the \
+control endpoint denies; roles that services assume may do what their inline policies say, and nothing by managed \
+policies, whose contents are not known; there are no users to make, groups, managed policies of one's own, permission \
+boundaries or session policies, and service-linked roles cannot be deleted;
+- AWS Config: nothing is recorded, delivered or evaluated, so that rules have no results; it does not know which \
+resource types exist, rules that are not managed ones, or topics of delivery channels; a rule is gone within a second;
 - TLS: it listens on plain HTTP, and policies see aws:SecureTransport as true;
 - time: changes are visible at once, no log is delivered, keys do not rotate, nothing is throttled;
 - MFA: the only valid code is 123456, as often as one likes;

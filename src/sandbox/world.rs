@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::faults::Faults;
-use super::{cloudtrail, guardduty, kms, lambda, s3};
+use super::{cloudtrail, config, guardduty, kms, lambda, s3};
 use crate::model::{AccountId, Arn, Partition, Region};
 
 /// Everything there is.
@@ -22,6 +22,7 @@ pub(super) struct World {
     pub session_seconds: Option<u32>,
     pub cloudtrail: cloudtrail::State,
     pub guardduty: guardduty::State,
+    pub config: config::State,
     pub kms: kms::State,
     pub lambda: lambda::State,
     pub s3: s3::State,
@@ -51,6 +52,14 @@ pub(super) struct Role {
     pub max_session: u32,
     /// The account whose session `AssumeRole` gives instead, once tampered with.
     pub behind: Option<AccountId>,
+    /// When it was made, in seconds since 1970.
+    pub created: f64,
+    pub description: Option<String>,
+    /// Inline policies by name, as JSON text.
+    pub inline: BTreeMap<String, String>,
+    /// The ARNs of the managed policies attached to it.
+    pub attached: BTreeSet<String>,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An access key that was given out.
@@ -87,6 +96,7 @@ impl World {
             session_seconds,
             cloudtrail: cloudtrail::State::default(),
             guardduty: guardduty::State::default(),
+            config: config::State::default(),
             kms: kms::State::default(),
             lambda: lambda::State::default(),
             s3: s3::State::default(),
@@ -122,12 +132,24 @@ impl World {
         })
     }
 
-    /// Adds or replaces a role.
-    pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) {
-        let (Some(account), Some(name)) = (arn.account(), arn.role_name()) else { return };
-        let id = self.ids.unique("AROA", 17);
-        let role = Role { arn: arn.clone(), id, trust, max_session, behind: None };
-        self.add_account(account).roles.insert(name.to_owned(), role);
+    /// Adds or replaces a role; gives it. `None` when the ARN is not a role's.
+    pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) -> Option<&mut Role> {
+        let (account, name) = (arn.account()?, arn.role_name()?.to_owned());
+        let role = Role {
+            arn: arn.clone(),
+            id: self.ids.unique("AROA", 17),
+            trust,
+            max_session,
+            behind: None,
+            created: now(),
+            description: None,
+            inline: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            tags: BTreeMap::new(),
+        };
+        let roles = &mut self.add_account(account).roles;
+        roles.insert(name.clone(), role);
+        roles.get_mut(&name)
     }
 }
 

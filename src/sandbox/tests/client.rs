@@ -124,6 +124,7 @@ impl Client {
     pub async fn json(&self, service: &str, operation: &str, input: Value) -> Answered {
         let target = match service {
             "cloudtrail" => format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}"),
+            "config" => format!("StarlingDoveService.{operation}"),
             _ => format!("TrentService.{operation}"),
         };
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
@@ -139,6 +140,16 @@ impl Client {
     /// A CloudTrail operation.
     pub async fn trail(&self, operation: &str, input: Value) -> Answered {
         self.json("cloudtrail", operation, input).await
+    }
+
+    /// An AWS Config operation.
+    pub async fn config(&self, operation: &str, input: Value) -> Answered {
+        self.json("config", operation, input).await
+    }
+
+    /// An IAM operation.
+    pub async fn iam(&self, operation: &str, input: &[(&str, &str)]) -> Answered {
+        self.query("iam", operation, input).await
     }
 
     /// `AssumeRole`, however it ends.

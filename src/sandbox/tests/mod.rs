@@ -8,6 +8,9 @@ mod identity;
 mod keys;
 mod members;
 mod publishing;
+mod recorders;
+mod roles;
+mod rules;
 mod server;
 mod trails;
 
