@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
 use super::world::{Credential, Identity, World, now};
-use super::{cloudtrail, control, ec2, kms, s3, sts};
+use super::{cloudtrail, control, ec2, events, kms, s3, sns, sqs, sts};
 use crate::model::{AccountId, Region};
 
 /// A service of the simulation.
@@ -21,7 +21,16 @@ pub(super) struct Service {
 }
 
 /// Every service: one line each.
-const SERVICES: &[&Service] = &[&cloudtrail::SERVICE, &ec2::SERVICE, &kms::SERVICE, &s3::SERVICE, &sts::SERVICE];
+const SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
+    &ec2::SERVICE,
+    &events::SERVICE,
+    &kms::SERVICE,
+    &s3::SERVICE,
+    &sns::SERVICE,
+    &sqs::SERVICE,
+    &sts::SERVICE,
+];
 
 /// A request after its caller was told.
 #[derive(Debug)]
@@ -101,6 +110,11 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     }
     let request_id = world.ids.uuid();
     let scope = scope(http);
+    if scope.is_none()
+        && let Some(reply) = sns::follow(world, http, &request_id)
+    {
+        return reply;
+    }
     let found = scope.as_ref().and_then(|scope| SERVICES.iter().find(|service| service.name == scope.service));
     let Some(service) = found else {
         let protocol = guess(http, scope.is_some());

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::faults::Faults;
-use super::{cloudtrail, kms, s3};
+use super::{cloudtrail, events, kms, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
 
 /// Everything there is.
@@ -23,6 +23,11 @@ pub(super) struct World {
     pub cloudtrail: cloudtrail::State,
     pub kms: kms::State,
     pub s3: s3::State,
+    pub events: events::State,
+    pub sns: sns::State,
+    pub sqs: sqs::State,
+    /// Where the simulation listens: `http://127.0.0.1:PORT`.
+    pub endpoint: String,
     pub faults: Faults,
     pub calls: Calls,
     pub ids: Ids,
@@ -43,6 +48,8 @@ pub(super) struct Role {
     pub id: String,
     /// The trust policy, as JSON text.
     pub trust: String,
+    /// The inline policies, as JSON text, by name.
+    pub policies: BTreeMap<String, String>,
     /// The longest session, in seconds.
     pub max_session: u32,
     /// The account whose session `AssumeRole` gives instead, once tampered with.
@@ -84,6 +91,10 @@ impl World {
             cloudtrail: cloudtrail::State::default(),
             kms: kms::State::default(),
             s3: s3::State::default(),
+            events: events::State::default(),
+            sns: sns::State::default(),
+            sqs: sqs::State::default(),
+            endpoint: String::new(),
             faults: Faults::default(),
             calls: Calls::default(),
             ids: Ids::new(),
@@ -119,7 +130,7 @@ impl World {
     pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) {
         let (Some(account), Some(name)) = (arn.account(), arn.role_name()) else { return };
         let id = self.ids.unique("AROA", 17);
-        let role = Role { arn: arn.clone(), id, trust, max_session, behind: None };
+        let role = Role { arn: arn.clone(), id, trust, policies: BTreeMap::new(), max_session, behind: None };
         self.add_account(account).roles.insert(name.to_owned(), role);
     }
 }

@@ -124,6 +124,8 @@ impl Client {
     pub async fn json(&self, service: &str, operation: &str, input: Value) -> Answered {
         let target = match service {
             "cloudtrail" => format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}"),
+            "events" => format!("AWSEvents.{operation}"),
+            "sqs" => format!("AmazonSQS.{operation}"),
             _ => format!("TrentService.{operation}"),
         };
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];

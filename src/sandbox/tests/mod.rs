@@ -2,9 +2,12 @@
 
 mod buckets;
 mod client;
+mod delivery;
+mod events;
 mod identity;
 mod keys;
 mod server;
+mod topics;
 mod trails;
 
 use crate::config::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
