@@ -94,7 +94,7 @@ fn put_one(world: &mut World, call: &Call<'_>, entry: &Value, bus: Result<BusKey
     };
     // An event carries the account that put it and the Region of the bus.
     let event = draft.into_event(world, call.account(), call.region);
-    // An event that another account puts itself was not forwarded by a rule; it is that account's first hop all the same.
+    // What a bus receives from another account goes to no third one, whether a rule sent it or a caller.
     let hop = bus.0 != call.account();
     delivery::put(world, &bus, &event, hop, &mut Tally::default());
     json!({ "EventId": event["id"] })

