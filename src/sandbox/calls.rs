@@ -84,8 +84,9 @@ impl Calls {
     }
 }
 
-/// Told by the name: AWS names what only reads `Get…`, `List…`, `Describe…`, `Head…`, `Lookup…`.
+/// Told by the name: AWS names what only reads `Get…`, `List…`, `Describe…`, `Head…`, `Lookup…`, `Test…`. Receiving a
+/// message changes no setting.
 fn is_mutating(operation: &str) -> bool {
-    const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "Lookup", "AssumeRole"];
+    const READS: [&str; 8] = ["Get", "List", "Describe", "Head", "Lookup", "Test", "Receive", "AssumeRole"];
     !operation.is_empty() && !READS.iter().any(|prefix| operation.starts_with(prefix))
 }

@@ -9,7 +9,7 @@ use super::cloudtrail::Trail;
 use super::faults::Denial;
 use super::wire::{Http, Reply};
 use super::world::{World, now};
-use super::{config, guardduty, kms, lambda};
+use super::{config, events, guardduty, kms, lambda, sns, sqs};
 use crate::model::{AccountId, Arn, Region};
 
 /// Something done to the simulated cloud from outside, as somebody in an account might have done it.
@@ -45,8 +45,8 @@ pub enum Tamper {
     OpenPublicAccess { bucket: String },
     /// Disables a key. The key: its ARN or its alias's ARN.
     DisableKey { key: String },
-    /// Removes the tag from a trail, a key, a bucket, a role, a detector or something of AWS Config (by ARN); without a
-    /// key, every tag.
+    /// Removes the tag from a trail, a key, a bucket, a role, a detector, an event bus, a rule, a topic or something of
+    /// AWS Config (by ARN); without a key, every tag.
     Untag { arn: String, key: Option<String> },
     /// Replaces a role's trust policy. The role: its name.
     SetTrust { account: AccountId, role: String, policy: Value },
@@ -91,6 +91,14 @@ pub enum Tamper {
     /// Invokes a function (its ARN) as a service does, under the function's policy. The service: its principal, such as
     /// `sns.amazonaws.com`; the source: the ARN of what it does so for.
     InvokeFunction { function: Arn, service: String, source: Arn, payload: Value },
+    /// Replaces an inline policy of a role; without one, removes it.
+    PutRolePolicy { account: AccountId, role: String, name: String, policy: Option<Value> },
+    /// Makes the first entry of the next `PutTargets` there fail with `ConcurrentModificationException`.
+    ConflictPutTargets { account: AccountId, region: Region },
+    /// Makes a rule on the default bus that a service manages.
+    PutManagedRule { account: AccountId, region: Region, name: String },
+    /// Confirms subscriptions, as whoever reads the mailbox would. Their ARN or their endpoint.
+    ConfirmSubscription { subscription: String },
 }
 
 /// Answers `/_sandbox/…`.
@@ -103,6 +111,13 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
             },
             Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
         },
+        ("POST", "/_sandbox/raise") => match serde_json::from_slice::<events::Raise>(&http.body) {
+            Ok(raise) => match events::raise(world, raise) {
+                Ok(outcome) => Reply::json(200, &json!(outcome)),
+                Err(message) => Reply::json(409, &json!({ "error": message })),
+            },
+            Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
+        },
         ("GET", "/_sandbox/state") => Reply::json(200, &state(world)),
         ("GET", "/_sandbox/calls") => Reply::json(200, &world.calls.document()),
         ("POST", "/_sandbox/calls/reset") => {
@@ -111,7 +126,7 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
         }
         _ => Reply::json(
             404,
-            &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, GET /_sandbox/state, \
+            &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, POST /_sandbox/raise, GET /_sandbox/state, \
                 GET /_sandbox/calls, POST /_sandbox/calls/reset" }),
         ),
     }
@@ -280,6 +295,25 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
         Tamper::InvokeFunction { function, service, source, payload } => {
             lambda::invoke(world, &function, &service, &source, payload)
         }
+        Tamper::PutRolePolicy { account, role, name, policy } => {
+            let policies = &mut role_of(world, account, &role)?.inline;
+            match policy {
+                Some(policy) => policies.insert(name, policy.to_string()),
+                None => policies.remove(&name),
+            };
+            Ok(())
+        }
+        Tamper::ConflictPutTargets { account, region } => {
+            account_of(world, account)?;
+            events::put_conflict(world, account, region);
+            Ok(())
+        }
+        Tamper::PutManagedRule { account, region, name } => {
+            account_of(world, account)?;
+            events::put_managed_rule(world, account, &region, &name);
+            Ok(())
+        }
+        Tamper::ConfirmSubscription { subscription } => sns::confirm_from_outside(world, &subscription),
     }
 }
 
@@ -319,6 +353,8 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
         }
         "kms" => &mut key_of(world, arn)?.tags,
         "s3" => &mut bucket_of(world, parsed.resource())?.tags,
+        "events" => events::tags_of(world, &parsed).ok_or_else(missing)?,
+        "sns" => sns::tags_of(world, &parsed).ok_or_else(missing)?,
         _ => return Err(missing()),
     };
     tags.retain(|name, _| key.is_some_and(|key| key != name));
@@ -391,10 +427,14 @@ fn state(world: &World) -> Value {
             })
         })
         .collect();
+    let (buses, lost_events) = events::state(world);
+    let [topics, subscriptions, outbox, lost_messages] = sns::state(world);
     json!({
         "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
         "buckets": buckets, "config": config_state(&world.config), "guardduty": guardduty::State::document(world),
-        "functions": world.lambda.document(),
+        "functions": world.lambda.document(), "event_buses": buses, "topics": topics, "subscriptions": subscriptions,
+        "queues": sqs::state(world), "outbox": outbox,
+        "undelivered": { "events": lost_events, "messages": lost_messages },
     })
 }
 

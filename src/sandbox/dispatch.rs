@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
 use super::world::{Credential, Identity, World, now};
-use super::{cloudtrail, config, control, ec2, guardduty, iam, kms, lambda, s3, sts};
+use super::{cloudtrail, config, control, ec2, events, guardduty, iam, kms, lambda, s3, sns, sqs, sts};
 use crate::model::{AccountId, Region};
 
 /// A service of the simulation.
@@ -25,11 +25,14 @@ const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
     &config::SERVICE,
     &ec2::SERVICE,
+    &events::SERVICE,
     &guardduty::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
     &lambda::SERVICE,
     &s3::SERVICE,
+    &sns::SERVICE,
+    &sqs::SERVICE,
     &sts::SERVICE,
 ];
 
@@ -111,6 +114,11 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
     }
     let request_id = world.ids.uuid();
     let scope = scope(http);
+    if scope.is_none()
+        && let Some(reply) = sns::follow(world, http, &request_id)
+    {
+        return reply;
+    }
     let found = scope.as_ref().and_then(|scope| SERVICES.iter().find(|service| service.name == scope.service));
     let Some(service) = found else {
         let protocol = guess(http, scope.is_some());

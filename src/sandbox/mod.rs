@@ -13,6 +13,7 @@ mod control;
 mod dispatch;
 mod ec2;
 mod estate;
+mod events;
 mod faults;
 mod guardduty;
 mod iam;
@@ -20,6 +21,8 @@ mod kms;
 mod lambda;
 mod s3;
 mod server;
+mod sns;
+mod sqs;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,7 @@ use tokio::task::JoinHandle;
 
 pub use calls::CallCount;
 pub use control::Tamper;
+pub use events::{Raise, RaiseOutcome, Raised};
 
 use crate::config::Profiles;
 use crate::model::{AccountId, Region};
@@ -56,6 +60,13 @@ resource types exist, rules that are not managed ones, or topics of delivery cha
 - organizations; SNS topics and CloudWatch Logs groups of trails; insights, event data stores, LookupEvents;
 - S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, an ETag is no MD5, and \
 addresses are path-style only;
+- EventBridge beyond buses, rules, targets and events: schedules never fire, nothing is tried again or kept in a \
+dead-letter queue, targets are buses, topics, queues and functions, and there are no archives, pipes or API \
+destinations;
+- SNS beyond standard topics: no filter policies, message attributes or SMS; signatures are none; messages to https \
+endpoints and mailboxes stay in the outbox of the control endpoint, http goes to addresses of loopback only and is \
+tried four times in quick succession;
+- SQS beyond standard queues: ReceiveMessage does not wait, there are no batches and no redrive;
 - cryptography in KMS, grants, AWS managed, multi-Region and imported keys;
 - GuardDuty's findings, filters, lists, malware protection plans, organizations, statistics, settings of members by \
 their administrator, and the older dataSources; an export is judged by its policies and writes nothing; e-mail \
@@ -84,6 +95,8 @@ pub struct Sandbox {
     region: Region,
     settings: PathBuf,
     server: JoinHandle<()>,
+    /// Sends what topics publish to endpoints on loopback.
+    _courier: sns::Courier,
 }
 
 impl Sandbox {
@@ -95,6 +108,7 @@ impl Sandbox {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
         let mut world = World::new(profiles.partition, options.session_seconds);
+        world.endpoint = format!("http://{address}");
         estate::build(&mut world, profiles);
         for (account, region) in options.opt_in {
             world.add_account(account).enabled.insert(region);
@@ -102,7 +116,8 @@ impl Sandbox {
         let settings = write_settings(address.port(), profiles.jump.profile.as_deref())?;
         let world = Arc::new(Mutex::new(world));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&world)));
-        Ok(Sandbox { address, world, region: profiles.home_region.clone(), settings, server })
+        let courier = sns::Courier::start(Arc::clone(&world));
+        Ok(Sandbox { address, world, region: profiles.home_region.clone(), settings, server, _courier: courier })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -142,6 +157,15 @@ impl Sandbox {
     /// What it acts on does not exist, in words for a person.
     pub fn tamper(&self, tamper: Tamper) -> Result<(), String> {
         control::apply(&mut self.lock(), tamper)
+    }
+
+    /// Does what the control endpoint's `POST /_sandbox/raise` does: an AWS service puts an event on an account's
+    /// default bus.
+    ///
+    /// # Errors
+    /// Why it cannot happen there, in words for a person.
+    pub fn raise(&self, raise: Raise) -> Result<RaiseOutcome, String> {
+        events::raise(&mut self.lock(), raise)
     }
 
     /// What was called since the start or the last reset.

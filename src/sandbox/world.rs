@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::faults::Faults;
-use super::{cloudtrail, config, guardduty, kms, lambda, s3};
+use super::{cloudtrail, config, events, guardduty, kms, lambda, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
 
 /// Everything there is.
@@ -26,6 +26,11 @@ pub(super) struct World {
     pub kms: kms::State,
     pub lambda: lambda::State,
     pub s3: s3::State,
+    pub events: events::State,
+    pub sns: sns::State,
+    pub sqs: sqs::State,
+    /// Where the simulation listens: `http://127.0.0.1:PORT`.
+    pub endpoint: String,
     pub faults: Faults,
     pub calls: Calls,
     pub ids: Ids,
@@ -100,6 +105,10 @@ impl World {
             kms: kms::State::default(),
             lambda: lambda::State::default(),
             s3: s3::State::default(),
+            events: events::State::default(),
+            sns: sns::State::default(),
+            sqs: sqs::State::default(),
+            endpoint: String::new(),
             faults: Faults::default(),
             calls: Calls::default(),
             ids: Ids::new(),

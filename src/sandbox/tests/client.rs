@@ -125,6 +125,8 @@ impl Client {
         let target = match service {
             "cloudtrail" => format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}"),
             "config" => format!("StarlingDoveService.{operation}"),
+            "events" => format!("AWSEvents.{operation}"),
+            "sqs" => format!("AmazonSQS.{operation}"),
             _ => format!("TrentService.{operation}"),
         };
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];

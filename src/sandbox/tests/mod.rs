@@ -2,7 +2,9 @@
 
 mod buckets;
 mod client;
+mod delivery;
 mod detectors;
+mod events;
 mod functions;
 mod identity;
 mod keys;
@@ -12,6 +14,7 @@ mod recorders;
 mod roles;
 mod rules;
 mod server;
+mod topics;
 mod trails;
 
 use crate::config::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};

@@ -57,10 +57,12 @@ async fn the_calls_of_an_ended_session_are_still_its_accounts() {
 proptest! {
     #[test]
     fn nothing_that_is_sent_makes_it_panic(
-        service in prop::sample::select(vec!["cloudtrail", "ec2", "kms", "s3", "sts", "iam"]),
+        service in prop::sample::select(vec!["cloudtrail", "ec2", "events", "kms", "s3", "sns", "sqs", "sts", "iam"]),
         operation in prop::sample::select(vec![
             "AssumeRole", "DescribeRegions", "CreateTrail", "UpdateTrail", "PutEventSelectors", "AddTags", "ListTags",
             "DescribeTrails", "CreateKey", "PutKeyPolicy", "CreateAlias", "ListKeys", "TagResource", "EnableKeyRotation",
+            "PutRule", "PutTargets", "RemoveTargets", "PutPermission", "PutEvents", "TestEventPattern", "ListRules",
+            "CreateTopic", "Subscribe", "Publish", "SetTopicAttributes", "CreateQueue", "SendMessage", "ReceiveMessage",
         ]),
         method in prop::sample::select(vec!["GET", "PUT", "POST", "DELETE", "HEAD"]),
         path in "(/[a-z%{}é]{0,8}){0,3}",
@@ -68,7 +70,7 @@ proptest! {
         body in prop_oneof![
             ".{0,60}",
             "<[A-Z][a-z]{0,5}>.{0,20}",
-            r#"\{"(Name|KeyId|Policy|TagsList|Limit|Marker|EventSelectors|trailNameList)": ("[a-z:/]{0,12}"|-?[0-9]{1,20}|null|\[\{\}\])\}"#,
+            r#"\{"(Name|KeyId|Policy|TagsList|Limit|Marker|EventSelectors|trailNameList|Rule|EventPattern|Entries|Targets|QueueName|QueueUrl|Attributes)": ("[a-z:/]{0,12}"|-?[0-9]{1,20}|null|\[\{\}\])\}"#,
         ],
     ) {
         let mut world = World::new(Partition::Aws, None);

@@ -1,8 +1,12 @@
-//! `awsJson1_1`.
+//! `awsJson1_0` and `awsJson1_1`.
 
 use serde_json::{Value, json};
 
 use super::{Http, Refusal, Reply};
+
+/// The content types of the two versions.
+pub(super) const VERSION_1_0: &str = "application/x-amz-json-1.0";
+pub(super) const VERSION_1_1: &str = "application/x-amz-json-1.1";
 
 /// The operation after the last dot of `X-Amz-Target`, and the body.
 pub(super) fn read(http: &Http) -> Result<(String, Value), Refusal> {
@@ -20,18 +24,18 @@ pub(super) fn read(http: &Http) -> Result<(String, Value), Refusal> {
     if input.is_object() { Ok((operation, input)) } else { Err(malformed("a structure was expected".to_owned())) }
 }
 
-pub(super) fn answer(output: &Value) -> Reply {
-    reply(200, output)
+pub(super) fn answer(output: &Value, version: &str) -> Reply {
+    reply(200, output, version)
 }
 
-pub(super) fn refusal(refusal: &Refusal) -> Reply {
+pub(super) fn refusal(refusal: &Refusal, version: &str) -> Reply {
     // CloudTrail and its kin spell the member `message`, older services `Message`: clients read both.
-    let mut reply = reply(refusal.status, &json!({ "__type": refusal.code, "message": refusal.message }));
+    let mut reply = reply(refusal.status, &json!({ "__type": refusal.code, "message": refusal.message }), version);
     reply.headers.push(("x-amzn-errortype".to_owned(), refusal.code.clone()));
     reply
 }
 
-fn reply(status: u16, body: &Value) -> Reply {
-    let headers = vec![("content-type".to_owned(), "application/x-amz-json-1.1".to_owned())];
+fn reply(status: u16, body: &Value, version: &str) -> Reply {
+    let headers = vec![("content-type".to_owned(), version.to_owned())];
     Reply { status, headers, body: body.to_string().into_bytes() }
 }

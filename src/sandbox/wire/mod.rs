@@ -116,6 +116,8 @@ pub(super) enum Protocol {
     Ec2Query(&'static str),
     /// `awsJson1_1`.
     Json,
+    /// `awsJson1_0`, as SQS speaks it.
+    Json10,
     /// `restXml`, as S3 speaks it.
     RestXml,
     /// `restJson1`.
@@ -148,10 +150,10 @@ const NOT_VALIDATED: &str = "AWS was not able to validate the provided access cr
 impl Protocol {
     /// The refusal in the words of this protocol's services. An empty message takes the service's own.
     pub fn refuse(self, gate: Gate, message: &str) -> Refusal {
-        use Protocol::{Ec2Query, Json, Query, RestJson, RestXml};
+        use Protocol::{Ec2Query, Json, Json10, Query, RestJson, RestXml};
         let (status, code, own) = match (gate, self) {
             (Gate::NoKey, Query(_)) => (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
-            (Gate::NoKey, Json) => {
+            (Gate::NoKey, Json | Json10) => {
                 (400, "MissingAuthenticationTokenException", "Request is missing Authentication Token")
             }
             (Gate::NoKey, RestJson) => (403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
@@ -160,7 +162,7 @@ impl Protocol {
                 (401, "AuthFailure", NOT_VALIDATED)
             }
             (Gate::UnknownKey | Gate::RegionDisabled { .. }, Query(_)) => (403, "InvalidClientTokenId", INVALID_TOKEN),
-            (Gate::UnknownKey | Gate::RegionDisabled { .. }, Json) => {
+            (Gate::UnknownKey | Gate::RegionDisabled { .. }, Json | Json10) => {
                 (400, "UnrecognizedClientException", INVALID_TOKEN)
             }
             (Gate::UnknownKey | Gate::RegionDisabled { .. }, RestJson) => {
@@ -174,7 +176,7 @@ impl Protocol {
             }
             (Gate::Expired, Query(_)) => (403, "ExpiredToken", "The security token included in the request is expired"),
             (Gate::Expired, Ec2Query(_)) => (400, "RequestExpired", "Request has expired."),
-            (Gate::Expired, Json) => {
+            (Gate::Expired, Json | Json10) => {
                 (400, "ExpiredTokenException", "The security token included in the request is expired")
             }
             (Gate::Expired, RestJson) => {
@@ -185,11 +187,11 @@ impl Protocol {
             (Gate::Denied, Ec2Query(_)) => {
                 (403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
             }
-            (Gate::Denied, Json) => (400, "AccessDeniedException", "Access Denied"),
+            (Gate::Denied, Json | Json10) => (400, "AccessDeniedException", "Access Denied"),
             (Gate::Denied, RestJson) => (403, "AccessDeniedException", "Access Denied"),
             (Gate::Denied, RestXml) => (403, "AccessDenied", "Access Denied"),
             (Gate::NotSimulated, Query(_) | Ec2Query(_)) => (501, "InvalidAction", "not simulated"),
-            (Gate::NotSimulated, Json | RestJson) => (501, "UnknownOperationException", "not simulated"),
+            (Gate::NotSimulated, Json | Json10 | RestJson) => (501, "UnknownOperationException", "not simulated"),
             (Gate::NotSimulated, RestXml) => (501, "NotImplemented", "not simulated"),
         };
         Refusal::new(status, code, if message.is_empty() { own } else { message })
@@ -202,7 +204,7 @@ impl Protocol {
     pub fn read(self, http: &Http) -> Result<(String, Value), Refusal> {
         match self {
             Protocol::Query(_) | Protocol::Ec2Query(_) => query::read(http),
-            Protocol::Json => json::read(http),
+            Protocol::Json | Protocol::Json10 => json::read(http),
             Protocol::RestJson => rest_json::read(http),
             Protocol::RestXml => Ok((String::new(), Value::Null)),
         }
@@ -219,7 +221,8 @@ impl Protocol {
             }
             (_, Answer::Xml(members)) => query::answer("", operation, members, request_id),
             (Protocol::RestJson, Answer::Json(output)) => Reply::json(200, &output),
-            (_, Answer::Json(output)) => json::answer(&output),
+            (Protocol::Json10, Answer::Json(output)) => json::answer(&output, json::VERSION_1_0),
+            (_, Answer::Json(output)) => json::answer(&output, json::VERSION_1_1),
             (_, Answer::Http(reply)) => reply,
         };
         self.stamp(&mut reply, request_id);
@@ -232,8 +235,9 @@ impl Protocol {
         let mut reply = match self {
             Protocol::Query(namespace) => query::refusal(namespace, &refusal, request_id),
             Protocol::Ec2Query(_) => query::ec2_refusal(&refusal, request_id),
-            Protocol::Json => json::refusal(&refusal),
             Protocol::RestJson => rest_json::refusal(&refusal),
+            Protocol::Json => json::refusal(&refusal, json::VERSION_1_1),
+            Protocol::Json10 => json::refusal(&refusal, json::VERSION_1_0),
             Protocol::RestXml => xml::refusal(refusal, request_id),
         };
         reply.headers.extend(headers);
