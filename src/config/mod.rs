@@ -32,7 +32,7 @@ use self::check::{CheckedProfiles, check_baseline, check_profiles};
 use self::raw::{RawAccount, RawBaseline, RawProfiles};
 use crate::model::Digest;
 use crate::services::cloudtrail::config::CloudTrail;
-use crate::services::config::config::Config;
+use crate::services::config::section::Config;
 use crate::services::eventbridge::config::Events;
 use crate::services::guardduty::config::GuardDuty;
 use crate::services::kms::config::LogKey;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::at::{At, Section};
 use crate::model::Partition;
 use crate::services::cloudtrail::config::RawCloudTrail;
-use crate::services::config::config::RawConfig;
+use crate::services::config::section::RawConfig;
 use crate::services::eventbridge::config::RawEvents;
 use crate::services::guardduty::config::RawGuardDuty;
 use crate::services::kms::config::RawLogKey;

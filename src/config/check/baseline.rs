@@ -11,7 +11,7 @@ use crate::config::raw::RawBaseline;
 use crate::config::{Account, Baseline};
 use crate::model::{Partition, Region};
 use crate::services::cloudtrail::config::{Mode, RawCloudTrail, check_cloudtrail};
-use crate::services::config::config::check_config;
+use crate::services::config::section::check_config;
 use crate::services::eventbridge::config::check_events;
 use crate::services::guardduty::config::check_guardduty;
 use crate::services::kms::config::{LogKey, check_log_key};

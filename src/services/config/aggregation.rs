@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::config::Config;
+use super::section::Config;
 use crate::model::{AccountId, Address, Region, Target};
 use crate::services::{
     Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,

@@ -1,10 +1,10 @@
 //! AWS Config: recorder, delivery channel, rules and aggregation.
 
 mod aggregation;
-pub mod config;
 mod managed_rules;
 mod rule;
 mod rule_section;
+pub mod section;
 mod spec;
 
 #[cfg(feature = "aws")]

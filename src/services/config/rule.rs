@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Config, ConfigRule};
+use super::section::{Config, ConfigRule};
 use super::spec::{recorder, recording};
 use crate::model::{Address, Region, Target};
 use crate::services::{

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
-use super::config::type_name_fault;
 use super::managed_rules::{ManagedRule, Trigger, identifiers, managed_rule};
+use super::section::type_name_fault;
 use crate::config::{At, Findings, Section, did_you_mean};
 use crate::services::cloudtrail::config::Mode;
 

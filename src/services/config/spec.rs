@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::config::{Config, RecordingFrequency, records_iam_types};
+use super::section::{Config, RecordingFrequency, records_iam_types};
 use super::{aggregation, rule};
 use crate::model::{Address, Region, Target};
 use crate::services::{

@@ -527,7 +527,7 @@ fn what_the_files_say_together_is_checked() {
 
 #[test]
 fn the_regions_that_record_iam() {
-    let records = |name: &str| config::records_iam_types(&region(name));
+    let records = |name: &str| section::records_iam_types(&region(name));
     for old in ["us-east-1", "ap-southeast-3", "me-south-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"] {
         assert!(records(old), "{old}");
     }

@@ -2,7 +2,7 @@ use aws_sdk_config as sdk;
 use sdk::types::AccountAggregationSource;
 
 use super::super::aggregation::authorization_name;
-use super::super::config::Config;
+use super::super::section::Config;
 use super::super::{Aggregator, Authorization, Source};
 use super::tags;
 use crate::aws::{found, send};

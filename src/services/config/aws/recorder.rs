@@ -5,7 +5,7 @@ use sdk::types::{
     RecordingMode as SdkMode, RecordingModeOverride, RecordingStrategy, RecordingStrategyType, ResourceType,
 };
 
-use super::super::config::{Config, SERVICE_LINKED};
+use super::super::section::{Config, SERVICE_LINKED};
 use super::super::spec::{self, ALL_SUPPORTED, CONTINUOUS, EXCLUSION, INCLUSION};
 use super::super::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode};
 use super::tags;

@@ -8,9 +8,9 @@ use sdk::types::{
 };
 use serde_json::Value;
 
-use super::super::config::Trigger;
 use super::super::managed_rules::managed_rule;
 use super::super::rule::rule_names;
+use super::super::section::Trigger;
 use super::super::{Rule, Scope};
 use super::tags;
 use crate::aws::{found, send};

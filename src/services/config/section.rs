@@ -196,7 +196,7 @@ const WAY_OUT: &str = "include it in their `regions`, or choose another `global_
 pub(super) fn type_name_fault(name: &str) -> Option<&'static str> {
     let parts: Vec<&str> = name.split("::").collect();
     let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
-    let well_formed = parts.len() == 3 && parts.iter().all(|part| word(part));
+    let well_formed = parts.len() == 3 && parts.iter().all(word);
     (!well_formed).then_some("a name such as `AWS::EC2::Instance` is expected")
 }
 
