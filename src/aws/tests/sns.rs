@@ -4,7 +4,7 @@ use super::wire::Wire;
 use super::{Case, OTHER_KEY, other_policy};
 use crate::aws::clients::Access;
 use crate::config::{Source, load};
-use crate::model::{Region, Target};
+use crate::model::{Fault, OpError, Region, Target};
 use crate::services::adapter::Cell;
 use crate::services::sns::{Subscription, Topic};
 use crate::services::{Declared, Ownership, Place, Reading, Reference, Service, Shared, Spec};
@@ -77,6 +77,16 @@ pub(super) fn subscription_cases(subscription: &Subscription) -> Vec<Case> {
 
 /// Reads SNS in us-east-1 of an account, with these answers.
 async fn read(account: &str, answer: fn(&str) -> (u16, &'static str)) -> (Reading, Vec<String>) {
+    let (reading, sent) = read_of(Service::Sns, account, answer).await;
+    (reading.unwrap(), sent)
+}
+
+/// Reads a service in us-east-1 of an account, with these answers.
+pub(super) async fn read_of(
+    service: Service,
+    account: &str,
+    answer: fn(&str) -> (u16, &'static str),
+) -> (Result<Reading, OpError>, Vec<String>) {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
     let outside = "[[notify.subscription]]\nprotocol = 'sqs'\nendpoint = 'arn:aws:sqs:us-east-1:333333333333:alerts'\n";
@@ -93,8 +103,8 @@ async fn read(account: &str, answer: fn(&str) -> (u16, &'static str)) -> (Readin
     let wire = Wire::new(answer);
     let session = wire.session(Access::Read);
     let reading =
-        Service::Sns.observe(&Cell { session: &session, target: &target, declared: &declared, place: &place }).await;
-    (reading.unwrap(), wire.sent())
+        service.observe(&Cell { session: &session, target: &target, declared: &declared, place: &place }).await;
+    (reading, wire.sent())
 }
 
 #[tokio::test]
@@ -166,6 +176,9 @@ async fn a_topic_that_is_not_there_is_absent_and_one_that_cannot_be_read_is_not(
     let (reading, sent) = read("222222222222", absent).await;
     assert!(reading.found.is_empty() && reading.notes.is_empty(), "{reading:?}");
     assert_eq!(sent, ["GetTopicAttributes"]);
+    let denied = |_: &str| (403, "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>");
+    let (reading, _) = read_of(Service::Sns, "222222222222", denied).await;
+    assert_eq!(reading.unwrap_err().fault, Fault::Denied);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! What each difference of a queue's policy takes.
 
+use super::sns::read_of;
 use super::{Case, other_policy};
-use crate::services::Spec;
 use crate::services::sqs::QueuePolicy;
+use crate::services::{Reading, Service, Spec};
 
 /// A queue with [`other_policy`].
 pub(super) const ATTRIBUTES: &str = concat!(
@@ -24,4 +25,38 @@ pub(super) fn cases(policy: &QueuePolicy) -> Vec<Case> {
         case("AWS's own key", &[], |queue| queue.has_aws_key.0 = true),
         case("no difference", &[], |_| ()),
     ]
+}
+
+fn seen(reading: Reading) -> QueuePolicy {
+    let [found] = reading.found.as_slice() else { panic!("{:?}", reading.found) };
+    assert_eq!(found.address.to_string(), "222222222222/us-east-1/sqs.queue_policy/alerts");
+    let Spec::SqsQueuePolicy(policy) = &found.spec else { panic!("{found:?}") };
+    (**policy).clone()
+}
+
+#[tokio::test]
+async fn reads_a_queues_policy_and_its_key_and_tells_a_queue_that_is_not_there() {
+    fn answer(asked: &str) -> (u16, &'static str) {
+        match asked {
+            "GetQueueUrl" => (200, r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/222222222222/alerts"}"#),
+            "GetQueueAttributes" => (200, ATTRIBUTES),
+            other => panic!("{other}"),
+        }
+    }
+    fn with_key(asked: &str) -> (u16, &'static str) {
+        match asked {
+            "GetQueueAttributes" => (200, r#"{"Attributes": {"KmsMasterKeyId": "alias/aws/sqs"}}"#),
+            asked => answer(asked),
+        }
+    }
+    let (reading, sent) = read_of(Service::Sqs, "222222222222", answer).await;
+    assert_eq!(sent, ["GetQueueUrl", "GetQueueAttributes"]);
+    let queue = seen(reading.unwrap());
+    assert!(queue.policy == other_policy() && !queue.has_aws_key.0 && !queue.missing.0);
+    let (reading, _) = read_of(Service::Sqs, "222222222222", with_key).await;
+    let queue = seen(reading.unwrap());
+    assert!(queue.has_aws_key.0 && queue.policy.document.statements.is_empty());
+    let none = |_: &str| (400, r#"{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "none"}"#);
+    let (reading, _) = read_of(Service::Sqs, "222222222222", none).await;
+    assert!(seen(reading.unwrap()).missing.0);
 }

@@ -34,11 +34,11 @@ pub(super) fn statements(declared: &Declared<'_>, notify: &Notify, region: &Regi
     ];
     let owners = owners(declared, notify);
     if !owners.is_empty() {
-        statements.push(
-            Statement::allow("BaselineSubscribers", ["sns:Subscribe"])
-                .for_account_roots(profiles.partition, owners)
-                .on([&topic]),
-        );
+        statements.push(Statement::allow("BaselineSubscribers", ["sns:Subscribe"]).for_everyone().on([&topic]).when(
+            "StringEquals",
+            "aws:PrincipalAccount",
+            texts(&owners),
+        ));
     }
     let guests = guests(declared, notify);
     if !guests.is_empty() {
@@ -46,12 +46,19 @@ pub(super) fn statements(declared: &Declared<'_>, notify: &Notify, region: &Regi
         let accounts: BTreeSet<AccountId> = guests.iter().map(|(account, _)| *account).collect();
         statements.push(
             Statement::allow("BaselineGuests", ["sns:Subscribe"])
-                .for_account_roots(profiles.partition, accounts)
+                .for_everyone()
                 .on([&topic])
+                .when("StringEquals", "aws:PrincipalAccount", texts(&accounts))
                 .when("StringEquals", "sns:Endpoint", endpoints),
         );
     }
     statements
+}
+
+/// Accounts stand in conditions and not among the principals: SNS refuses the whole policy (`PrincipalNotFound`) where one
+/// of those does not exist any more, and with it EventBridge would be shut out.
+fn texts(accounts: &BTreeSet<AccountId>) -> Vec<String> {
+    accounts.iter().map(ToString::to_string).collect()
 }
 
 /// The accounts that this tool subscribes from; the security account may already, as the owner.

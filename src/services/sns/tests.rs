@@ -80,22 +80,24 @@ fn a_topic_in_full() {
             "Action": "sns:subscribe",
             "Condition": {
               "StringEquals": {
+                "aws:principalaccount": "999999999999",
                 "sns:endpoint": "arn:aws:sqs:us-east-1:999999999999:alerts"
               }
             },
             "Effect": "Allow",
-            "Principal": {
-              "AWS": "999999999999"
-            },
+            "Principal": "*",
             "Resource": "arn:aws:sns:eu-west-1:222222222222:baseline-alerts",
             "Sid": "BaselineGuests"
           },
           {
             "Action": "sns:subscribe",
-            "Effect": "Allow",
-            "Principal": {
-              "AWS": "444444444444"
+            "Condition": {
+              "StringEquals": {
+                "aws:principalaccount": "444444444444"
+              }
             },
+            "Effect": "Allow",
+            "Principal": "*",
             "Resource": "arn:aws:sns:eu-west-1:222222222222:baseline-alerts",
             "Sid": "BaselineSubscribers"
           },
@@ -210,6 +212,7 @@ fn events_may_publish_whatever_the_source_and_nobody_else_may() {
     let desired = whole().desire(Service::Sns, "222222222222", &["eu-west-1"]);
     let topic = topic_of(&desired);
     let policy = &topic.policy.document;
+    assert!(!policy.statements.iter().any(crate::policy::Statement::is_open_to_world));
     assert!(asks(policy, Caller::Service("events.amazonaws.com"), "sns:Publish", &[]));
     assert!(!asks(policy, Caller::Service("s3.amazonaws.com"), "sns:Publish", &[]));
     let of = |account: &str| format!("arn:aws:iam::{account}:role/R");
