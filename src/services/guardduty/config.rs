@@ -135,7 +135,10 @@ fn check_features(raw: &Section<RawGuardDuty>, findings: &mut Findings) -> Optio
                 None => format!("known are {}; {way_out}", known().collect::<Vec<_>>().join(", ")),
             };
             findings
-                .error(name.span(), format!("`{}` is not a feature of GuardDuty that this release knows", name.as_str()))
+                .error(
+                    name.span(),
+                    format!("`{}` is not a feature of GuardDuty that this release knows", name.as_str()),
+                )
                 .label("no feature has this name")
                 .help(help);
             whole = false;
@@ -198,10 +201,8 @@ fn check_bucket_region(span: &Range<usize>, context: &Context<'_>, findings: &mu
 
 /// GuardDuty API Reference, `CreateMembers`: an invitation takes the e-mail address of the account's root user.
 fn check_emails(at: &At<bool>, context: &Context<'_>, findings: &mut Findings) -> bool {
-    let without: Vec<&Account> = context
-        .baselined()
-        .filter(|account| account.duty != Duty::Security && account.email.is_none())
-        .collect();
+    let without: Vec<&Account> =
+        context.baselined().filter(|account| account.duty != Duty::Security && account.email.is_none()).collect();
     if without.is_empty() {
         return true;
     }

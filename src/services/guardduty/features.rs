@@ -58,7 +58,8 @@ pub(super) fn complete(declared: &Features) -> Features {
     };
     let names = DETECTOR_FEATURES.iter().filter(|name| **name != other).map(|name| (*name).to_owned());
     let extra = ADDITIONAL.iter().filter(|name| monitoring == RUNTIME_MONITORING || **name == ADDITIONAL_OF_EKS);
-    let mut all: Features = names.chain(extra.map(|name| additional(monitoring, name))).map(|key| (key, false)).collect();
+    let mut all: Features =
+        names.chain(extra.map(|name| additional(monitoring, name))).map(|key| (key, false)).collect();
     all.extend(declared.clone());
     all
 }

@@ -64,16 +64,14 @@ impl Standing {
 /// Membership in a place: the members on the security account's side, the administrator on each member's.
 pub(super) fn desired(declared: &Declared<'_>, target: &Target) -> Option<Desired> {
     let own = detector(declared, target)?;
-    let members = Address::new(
-        Target::new(declared.profiles.security, target.region.clone()),
-        Kind::GuarddutyMembers,
-        "members",
-    );
+    let members =
+        Address::new(Target::new(declared.profiles.security, target.region.clone()), Kind::GuarddutyMembers, "members");
     if administers(declared, target) {
         let members_here = invited(declared, target);
         let spec = Spec::GuarddutyMembers(Box::new(Members { members: members_here }));
         let desired = Desired::shared(members, spec, vec![own]);
-        return Some(desired).filter(|desired| matches!(&desired.spec, Spec::GuarddutyMembers(m) if !m.members.is_empty()));
+        return Some(desired)
+            .filter(|desired| matches!(&desired.spec, Spec::GuarddutyMembers(m) if !m.members.is_empty()));
     }
     if !administrator_sees_findings_of(declared, target) {
         return None;
@@ -85,9 +83,8 @@ pub(super) fn desired(declared: &Declared<'_>, target: &Target) -> Option<Desire
 
 /// The accounts to administer in the Region: those that get the baseline there, of those that this run could enter.
 fn invited(declared: &Declared<'_>, target: &Target) -> BTreeMap<String, Member> {
-    let has_region = |id: &AccountId| {
-        declared.shared.regions.get(id).is_some_and(|regions| regions.contains(&target.region))
-    };
+    let has_region =
+        |id: &AccountId| declared.shared.regions.get(id).is_some_and(|regions| regions.contains(&target.region));
     let accounts = declared.profiles.baselined().filter(|account| account.id != target.account);
     accounts
         .filter(|account| has_region(&account.id))
@@ -181,7 +178,8 @@ impl Resource for Membership {
         }
         let kept = Kept {
             reason: format!(
-                "account {} administers the detector, and it can have one administrator only", seen.administrator
+                "account {} administers the detector, and it can have one administrator only",
+                seen.administrator
             ),
             hint: format!(
                 "if {} shall, disassociate the detector from the other one first (`aws guardduty \

@@ -9,9 +9,9 @@ use guardduty::types::{
     FeatureAdditionalConfiguration, FeatureStatus, FindingPublishingFrequency,
 };
 
+use super::super::Features;
 use super::super::features::{FOUNDATIONAL, additional};
 use super::super::spec::{Administrator, Bounds, Detector};
-use super::super::Features;
 use super::members::Seen;
 use super::{detector_arn, never_deleted, partition_of, tag};
 use crate::aws::send;
@@ -38,15 +38,15 @@ pub(super) async fn read(
     match declared.external_note(&seen) {
         Some(text) => reading.notes.push(note("external-detector", text)),
         None => reading.notes.extend(declared.not_offered(&seen).map(|feature| {
-            note(
-                "guardduty-feature",
-                format!("GuardDuty does not offer {feature} here: it is declared and skipped"),
-            )
+            note("guardduty-feature", format!("GuardDuty does not offer {feature} here: it is declared and skipped"))
         })),
     }
     let imposed = &seen.bounds.0.imposed;
     reading.notes.extend(declared.bounds.0.declared.intersection(imposed).map(|feature| {
-        note("guardduty-policy", format!("a GuardDuty policy of the organization manages {feature}: it is left as it is"))
+        note(
+            "guardduty-policy",
+            format!("a GuardDuty policy of the organization manages {feature}: it is left as it is"),
+        )
     }));
     reading.found.push(Found {
         address: address.clone(),
@@ -184,8 +184,12 @@ impl Detector {
     async fn update(&self, seen: &Detector, arn: &Arn, order: &Order<'_>) -> Result<(), OpError> {
         let (session, region) = (order.session, &order.address.target.region);
         let id = arn.resource().trim_start_matches("detector/");
-        let differs: BTreeSet<String> =
-            self.features.iter().filter(|(key, on)| seen.features.get(*key) != Some(*on)).map(|(k, _)| k.clone()).collect();
+        let differs: BTreeSet<String> = self
+            .features
+            .iter()
+            .filter(|(key, on)| seen.features.get(*key) != Some(*on))
+            .map(|(k, _)| k.clone())
+            .collect();
         let frequency = (self.finding_publishing_frequency != seen.finding_publishing_frequency)
             .then(|| FindingPublishingFrequency::from(self.finding_publishing_frequency.as_str()));
         let enable = (self.enabled != seen.enabled).then_some(self.enabled);

@@ -7,7 +7,7 @@ use guardduty::types::{AccountDetail, UnprocessedAccount};
 
 use super::super::members::{Member, Members, Membership, Standing};
 use super::super::spec::Administrator;
-use super::{detector_arn, existing_detector, never_deleted, only_detector, partition_of, until};
+use super::{detector_arn, existing_detector, never_deleted, partition_of, until};
 use crate::aws::{Session, send};
 use crate::model::{AccountId, Address, Arn, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
@@ -224,10 +224,8 @@ impl Write for Members {
         // to be done in the next plan, and fails then for its own reason.
         if work.processed == 0 && !work.unprocessed.is_empty() {
             let reasons: Vec<String> = work.unprocessed.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
-            let mut error = order.malformed(
-                "InviteMembers",
-                &format!("GuardDuty did not process {}", reasons.join("; ")),
-            );
+            let mut error =
+                order.malformed("InviteMembers", &format!("GuardDuty did not process {}", reasons.join("; ")));
             error.hint = Some(
                 "an account has to have GuardDuty on in this Region and no other administrator, and its `email` in \
                  profiles.toml has to be that of its root user"
@@ -251,10 +249,8 @@ impl Write for Membership {
         let administrator = self.administrator.to_string();
         // It was sent a moment ago, and goes out once the e-mail address is checked.
         let Some(invitation) = until(|| invitation(session, region, &administrator)).await? else {
-            let mut error = order.malformed(
-                "ListInvitations",
-                &format!("no invitation of {administrator} has come within two minutes"),
-            );
+            let mut error = order
+                .malformed("ListInvitations", &format!("no invitation of {administrator} has come within two minutes"));
             error.hint = Some(format!(
                 "GuardDuty checks the account's e-mail address first: run again, and see what the plan says of the \
                  members of {administrator} in {region}"

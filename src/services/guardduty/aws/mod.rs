@@ -109,7 +109,7 @@ async fn tag(wanted: &Tags, seen: &Tags, arn: &Arn, order: &Order<'_>) -> Result
     session
         .call(region, "guardduty", "TagResource")
         .run(|| {
-            let tag = session.guardduty().tag_resource().resource_arn(arn.as_str());
+            let tag = session.guardduty().tag_resource().resource_arn(arn.to_string());
             send!(guardduty, region, tag.set_tags(Some(changed.clone().into_iter().collect())))
         })
         .await?;
