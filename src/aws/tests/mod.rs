@@ -2,6 +2,7 @@
 //! may only read sends none of it.
 
 mod cloudtrail;
+mod guardduty;
 mod kms;
 mod s3;
 mod wire;
@@ -29,6 +30,7 @@ fn declared_specs() -> Vec<(Address, Spec)> {
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
     let text =
         include_str!("../../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let text = guardduty::declare(&text);
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
     let shared = Shared::default();
@@ -66,6 +68,8 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::KmsKey(key) => kms::cases(key),
             Spec::S3Bucket(bucket) => s3::cases(bucket),
             Spec::CloudtrailTrail(trail) => cloudtrail::cases(trail),
+            Spec::GuarddutyDetector(detector) => guardduty::detectors(detector),
+            Spec::GuarddutyPublishingDestination(destination) => guardduty::destinations(destination),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
@@ -75,6 +79,9 @@ fn cases() -> Vec<(Address, Spec, Case)> {
 
 /// What a write is answered; creations are asked for their ARN.
 fn taken(asked: &str) -> (u16, &'static str) {
+    if let Some(answer) = guardduty::answer(asked) {
+        return answer;
+    }
     match asked {
         "CreateKey" => {
             (200, r#"{"KeyMetadata": {"KeyId": "1", "Arn": "arn:aws:kms:ap-northeast-1:222222222222:key/1"}}"#)
@@ -104,6 +111,8 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
         Spec::KmsKey(_) => KEY.parse().unwrap(),
         Spec::S3Bucket(_) => format!("arn:aws:s3:::{}", address.name).parse().unwrap(),
         Spec::CloudtrailTrail(_) => "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap(),
+        Spec::GuarddutyDetector(_) => guardduty::DETECTOR.parse().unwrap(),
+        Spec::GuarddutyPublishingDestination(_) => guardduty::DESTINATION.parse().unwrap(),
         _ => KEY.parse().unwrap(),
     };
     let order = Order { session, address, arn: case.seen.as_ref().map(|_| &arn) };
@@ -114,7 +123,7 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
 fn operations(sent: Vec<String>) -> Vec<String> {
     sent.into_iter()
         .map(|asked| {
-            let asked = asked.replace("x-id=CreateBucket", "");
+            let asked = asked.replace("x-id=CreateBucket", "").replace("x-id=PutObject", "object");
             asked.split(['&', '=']).next().unwrap_or_default().to_owned()
         })
         .collect()
