@@ -60,9 +60,6 @@ pub(super) fn destinations(destination: &PublishingDestination) -> Vec<Case> {
         case("another bucket", MOVED, |d| d.destination.push('x')),
         case("another key", MOVED, |d| d.kms_key = Some(Reference::Is(OTHER_KEY.parse().unwrap()))),
         case("a broken export", MOVED, |d| d.status = "UNABLE_TO_PUBLISH_FIX_DESTINATION_PROPERTY".to_owned()),
-        case("a pending export", &["GET /detector/d1/publishingDestination/p1"], |d| {
-            d.status = "PENDING_VERIFICATION".to_owned();
-        }),
         case(
             "no tags",
             &[
@@ -251,4 +248,19 @@ async fn another_mistake_is_not_waited_for() {
     let error = write(&wire, &detector(&[]), Some(&seen), DETECTOR_AT).await.unwrap_err();
     assert_eq!((error.fault, error.attempts), (Fault::Other, 1));
     assert!(error.hint.unwrap().contains("deleted or replaced"));
+}
+
+#[tokio::test]
+async fn an_export_that_is_being_verified_is_waited_for_and_not_written() {
+    let there = |status: &str| PublishingDestination {
+        destination: "arn:aws:s3:::logs".to_owned(),
+        kms_key: Some(Reference::Is(KEY.parse().unwrap())),
+        status: status.to_owned(),
+        tags: BTreeMap::new(),
+        bucket_owner: Aside(None),
+        external: Aside(None),
+    };
+    let wire = Wire::new(ready);
+    write(&wire, &there("PUBLISHING"), Some(&there("PENDING_VERIFICATION")), DESTINATION_AT).await.unwrap();
+    assert_eq!(operations(wire.sent()), ["GET /detector/d1/publishingDestination/p1"]);
 }

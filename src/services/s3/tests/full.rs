@@ -32,8 +32,11 @@ fn asks(policy: &Policy, service: &str, account: &str, source: &str, action: &st
     is_allowed(&evaluate(policy, &Request { principal: Caller::Service(service), action, resource, context: &context }))
 }
 
-/// Each service: its principal, its folder, what it looks at, and on behalf of what it asks.
-fn services() -> [(&'static str, &'static str, &'static [&'static str], fn(&str) -> String); 4] {
+/// A service: its principal, its folder, what it looks at, and on behalf of what it asks for an account.
+type Sender = (&'static str, &'static str, &'static [&'static str], fn(&str) -> String);
+
+/// Every service, GuardDuty twice: as itself, and as a Region's own.
+fn services() -> [Sender; 4] {
     let detector = |account: &str| format!("arn:aws:guardduty:eu-west-1:{account}:detector/12abc");
     [
         ("cloudtrail.amazonaws.com", "CloudTrail", &["s3:GetBucketAcl"], |account| {
@@ -47,12 +50,10 @@ fn services() -> [(&'static str, &'static str, &'static [&'static str], fn(&str)
     ]
 }
 
-fn writes(policy: &Policy, (service, folder, _, source): &Service4, account: &str, below: &str) -> bool {
+fn writes(policy: &Policy, (service, folder, _, source): &Sender, account: &str, below: &str) -> bool {
     let object = format!("{BUCKET}/AWSLogs/{below}/{folder}/eu-west-1/x.gz");
     asks(policy, service, account, &source(account), "s3:PutObject", &object)
 }
-
-type Service4 = (&'static str, &'static str, &'static [&'static str], fn(&str) -> String);
 
 /// What every form lets through and what none does; and what each step down gives away.
 fn assert_admits_all(estate: &Estate, form: usize) {
@@ -116,7 +117,137 @@ fn the_statements_of_one_account_in_the_tightest_form() {
     let ours = policy(&estate).statements.into_iter().filter(|statement| {
         statement.sid.as_deref().is_some_and(|sid| sid.ends_with("333333333333") || sid.ends_with("Check"))
     });
-    assert_snapshot!(serde_json::to_string_pretty(&Policy::new(ours.collect())).unwrap(), @"");
+    assert_snapshot!(serde_json::to_string_pretty(&Policy::new(ours.collect())).unwrap(), @r#"
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Sid": "BaselineCloudTrailCheck",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": "cloudtrail.amazonaws.com"
+          },
+          "Action": "s3:GetBucketAcl",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1",
+          "Condition": {
+            "StringEquals": {
+              "aws:SourceAccount": [
+                "111111111111",
+                "222222222222",
+                "333333333333",
+                "444444444444"
+              ]
+            }
+          }
+        },
+        {
+          "Sid": "BaselineConfigCheck",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": "config.amazonaws.com"
+          },
+          "Action": [
+            "s3:GetBucketAcl",
+            "s3:ListBucket"
+          ],
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1",
+          "Condition": {
+            "StringEquals": {
+              "aws:SourceAccount": [
+                "111111111111",
+                "222222222222",
+                "333333333333",
+                "444444444444"
+              ]
+            }
+          }
+        },
+        {
+          "Sid": "BaselineGuardDutyCheck",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": [
+              "guardduty.amazonaws.com",
+              "guardduty.eu-central-2.amazonaws.com",
+              "guardduty.eu-south-1.amazonaws.com",
+              "guardduty.eu-south-2.amazonaws.com",
+              "guardduty.me-south-1.amazonaws.com"
+            ]
+          },
+          "Action": "s3:GetBucketLocation",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1",
+          "Condition": {
+            "ArnLike": {
+              "aws:SourceArn": "arn:aws:guardduty:*:*:detector/*"
+            },
+            "StringEquals": {
+              "aws:SourceAccount": [
+                "111111111111",
+                "222222222222",
+                "333333333333",
+                "444444444444"
+              ]
+            }
+          }
+        },
+        {
+          "Sid": "BaselineCloudTrailWrite333333333333",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": "cloudtrail.amazonaws.com"
+          },
+          "Action": "s3:PutObject",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/AWSLogs/333333333333/*",
+          "Condition": {
+            "ArnLike": {
+              "aws:SourceArn": "arn:aws:cloudtrail:*:333333333333:trail/baseline*"
+            },
+            "StringEquals": {
+              "s3:x-amz-acl": "bucket-owner-full-control"
+            }
+          }
+        },
+        {
+          "Sid": "BaselineConfigWrite333333333333",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": "config.amazonaws.com"
+          },
+          "Action": "s3:PutObject",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/AWSLogs/333333333333/Config/*",
+          "Condition": {
+            "StringEquals": {
+              "aws:SourceAccount": "333333333333",
+              "s3:x-amz-acl": "bucket-owner-full-control"
+            }
+          }
+        },
+        {
+          "Sid": "BaselineGuardDutyWrite333333333333",
+          "Effect": "Allow",
+          "Principal": {
+            "Service": [
+              "guardduty.amazonaws.com",
+              "guardduty.eu-central-2.amazonaws.com",
+              "guardduty.eu-south-1.amazonaws.com",
+              "guardduty.eu-south-2.amazonaws.com",
+              "guardduty.me-south-1.amazonaws.com"
+            ]
+          },
+          "Action": "s3:PutObject",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/AWSLogs/333333333333/GuardDuty/*",
+          "Condition": {
+            "ArnLike": {
+              "aws:SourceArn": "arn:aws:guardduty:*:333333333333:detector/*"
+            },
+            "StringEquals": {
+              "aws:SourceAccount": "333333333333"
+            }
+          }
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
