@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use super::{Case, KEY, OTHER_KEY, operations};
 use crate::aws::clients::Access;
 use crate::aws::tests::wire::Wire;
-use crate::model::{Address, Arn, Fault, OpError};
-use crate::services::adapter::{Order, Write};
+use crate::model::{Address, Arn, Fault, OpError, Target};
+use crate::services::adapter::{Cell, Order, Write};
+use crate::services::estate::{BASELINE, Estate, PROFILES, pretty, region};
 use crate::services::guardduty::{Detector, Member, Members, Membership, PublishingDestination, Standing};
-use crate::services::{Aside, Reference, Spec};
+use crate::services::{Aside, Place, Reading, Reference, Service, Spec};
 
 pub(super) const DETECTOR: &str = "arn:aws:guardduty:us-east-1:222222222222:detector/d1";
 pub(super) const DESTINATION: &str = "arn:aws:guardduty:us-east-1:222222222222:detector/d1/publishingDestination/p1";
@@ -263,4 +264,113 @@ async fn an_export_that_is_being_verified_is_waited_for_and_not_written() {
     let wire = Wire::new(ready);
     write(&wire, &there("PUBLISHING"), Some(&there("PENDING_VERIFICATION")), DESTINATION_AT).await.unwrap();
     assert_eq!(operations(wire.sent()), ["GET /detector/d1/publishingDestination/p1"]);
+}
+
+/// What the security account's cell in us-east-1 reads, as text, and what was asked for it.
+async fn reading(baseline: &str, answer: fn(&str) -> (u16, &'static str)) -> (String, Vec<String>) {
+    let estate = Estate::new(PROFILES, &format!("{BASELINE}[guardduty]\n{baseline}"));
+    let wire = Wire::new(answer);
+    let session = wire.session(Access::Read);
+    let regions = [region("us-east-1")];
+    let account = estate.account("222222222222");
+    let (place, target) = (Place { account, regions: &regions }, Target::new(account.id, region("us-east-1")));
+    let declared = estate.declared();
+    let cell = Cell { session: &session, target: &target, declared: &declared, place: &place };
+    let Reading { found, notes, .. } = Service::Guardduty.observe(&cell).await.unwrap();
+    let found = found.iter().map(|found| format!("{} {}\n{}\n", found.address, found.arn, pretty(&found.spec)));
+    let notes = notes.iter().map(|note| format!("{}: {}\n", note.topic, note.text));
+    (found.chain(notes).collect(), operations(wire.sent()))
+}
+
+const SEEN_DETECTOR: &str = r#"{"status": "ENABLED", "findingPublishingFrequency": "SIX_HOURS", "serviceRole": "r",
+    "features": [{"name": "CLOUD_TRAIL", "status": "ENABLED"}, {"name": "S3_DATA_EVENTS", "status": "DISABLED"},
+        {"name": "RDS_LOGIN_EVENTS", "status": "DISABLED", "managedBy": "GUARDDUTY_POLICY"},
+        {"name": "RUNTIME_MONITORING", "status": "ENABLED",
+         "additionalConfiguration": [{"name": "EC2_AGENT_MANAGEMENT", "status": "ENABLED"}]}],
+    "tags": {"team": "x"}}"#;
+
+#[tokio::test]
+async fn a_detector_and_its_export_are_read() {
+    fn there(asked: &str) -> (u16, &'static str) {
+        match asked {
+            "GET /detector/d1" => (200, SEEN_DETECTOR),
+            "GET /detector/d1/publishingDestination" => {
+                (200, r#"{"destinations": [{"destinationId": "p1", "destinationType": "S3", "status": "PUBLISHING"}]}"#)
+            }
+            "GET /detector/d1/publishingDestination/p1" => (
+                200,
+                r#"{"destinationId": "p1", "destinationType": "S3", "status": "STOPPED", "destinationProperties":
+                    {"destinationArn": "arn:aws:s3:::logs/org/",
+                     "kmsKeyArn": "arn:aws:kms:ap-northeast-1:222222222222:key/1"}, "tags": {"a": "b"}}"#,
+            ),
+            _ => ready(asked),
+        }
+    }
+    let features = "features = { S3_DATA_EVENTS = true, AI_ANALYST = true, RDS_LOGIN_EVENTS = true }\n";
+    let (text, sent) = reading(features, there).await;
+    insta::assert_snapshot!(text, @r#"
+    222222222222/us-east-1/guardduty.detector/detector arn:aws:guardduty:us-east-1:222222222222:detector/d1
+    {
+      "enabled": true,
+      "features": {
+        "RDS_LOGIN_EVENTS": false,
+        "RUNTIME_MONITORING": true,
+        "RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT": true,
+        "S3_DATA_EVENTS": false
+      },
+      "finding_publishing_frequency": "SIX_HOURS",
+      "tags": {
+        "team": "x"
+      }
+    }
+    222222222222/us-east-1/guardduty.publishing_destination/s3 arn:aws:guardduty:us-east-1:222222222222:detector/d1/publishingDestination/p1
+    {
+      "destination": "arn:aws:s3:::logs/org",
+      "kms_key": "arn:aws:kms:ap-northeast-1:222222222222:key/1",
+      "status": "STOPPED",
+      "tags": {
+        "a": "b"
+      }
+    }
+    guardduty-feature: GuardDuty does not offer AI_ANALYST here: it is declared and skipped
+    guardduty-policy: a GuardDuty policy of the organization manages RDS_LOGIN_EVENTS: it is left as it is
+    "#);
+    assert_eq!(
+        sent,
+        [
+            "GET /detector",
+            "GET /detector/d1/administrator",
+            "GET /detector/d1",
+            "GET /detector/d1/publishingDestination",
+            "GET /detector/d1/publishingDestination/p1",
+        ]
+    );
+    // What is not declared is not read.
+    let (_, sent) = reading("publish = false\n", there).await;
+    assert_eq!(sent, ["GET /detector", "GET /detector/d1/administrator", "GET /detector/d1"]);
+}
+
+#[tokio::test]
+async fn a_detector_of_another_administrator_is_told() {
+    fn theirs(asked: &str) -> (u16, &'static str) {
+        match asked {
+            "GET /detector/d1" => (200, SEEN_DETECTOR),
+            "GET /detector/d1/administrator" => {
+                (200, r#"{"administrator": {"accountId": "999999999999", "relationshipStatus": "Enabled"}}"#)
+            }
+            _ => (200, r#"{"detectorIds": ["d1"], "destinations": []}"#),
+        }
+    }
+    let (text, _) = reading("features = { S3_DATA_EVENTS = true }\n", theirs).await;
+    insta::assert_snapshot!(text.lines().last().unwrap(), @"external-detector: account 999999999999 administers the detector, which with its export is left as it is; it is not as declared: finding_publishing_frequency, S3_DATA_EVENTS");
+    assert!(
+        text.contains("guardduty.publishing_destination/s3"),
+        "what stands for the export that is not made: {text}"
+    );
+}
+
+#[tokio::test]
+async fn a_region_without_a_detector_holds_nothing() {
+    let (text, sent) = reading("", |_| (200, r#"{"detectorIds": []}"#)).await;
+    assert_eq!((text.as_str(), sent.as_slice()), ("", &["GET /detector".to_owned()][..]));
 }

@@ -30,8 +30,9 @@ pub fn policy_form(declared: &Declared<'_>) -> Option<(usize, usize, &'static st
 fn chosen(declared: &Declared<'_>, writer: &Writer<'_>) -> Option<(usize, Policy)> {
     let exclusive = declared.baseline.log_bucket.as_ref().is_some_and(|bucket| bucket.exclusive);
     let taken = spec::address(declared).map_or(0, |address| declared.shared.taken(&address, exclusive));
-    let forms = [writer.per_account(), writer.paths(), writer.accounts(), writer.merged()];
-    first_that_fits(forms.map(Policy::new), BUCKET_POLICY_MAX_BYTES.saturating_sub(taken))
+    let forms = [Writer::per_account, Writer::paths, Writer::accounts, Writer::merged];
+    let candidates = forms.into_iter().map(|form| Policy::new(form(writer)));
+    first_that_fits(candidates, BUCKET_POLICY_MAX_BYTES.saturating_sub(taken))
 }
 
 /// Writes the statements of one bucket.
