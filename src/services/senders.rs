@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Declared;
-use crate::config::Account;
-use crate::model::AccountId;
+use crate::model::{AccountId, Region};
 use crate::policy::Statement;
 
 /// CloudTrail's principal.
@@ -22,13 +21,17 @@ pub(super) struct Senders<'a> {
     pub config: bool,
     /// Whether GuardDuty exports.
     pub guardduty: bool,
+    /// The Regions that accounts opt in to.
+    opt_in: Vec<Region>,
 }
 
 impl<'a> Senders<'a> {
     /// Reads the declaration, and nothing of what a run is narrowed to.
     pub fn new(declared: &'a Declared<'a>) -> Self {
         let guardduty = declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.publish);
-        Senders { declared, config: declared.baseline.config.is_some(), guardduty }
+        let known = declared.profiles.partition.known_regions().iter();
+        let opt_in = known.filter(|region| region.opt_in).filter_map(|region| region.name.parse().ok()).collect();
+        Senders { declared, config: declared.baseline.config.is_some(), guardduty, opt_in }
     }
 
     /// Whether CloudTrail is the only one.
@@ -38,13 +41,13 @@ impl<'a> Senders<'a> {
 
     /// Whom GuardDuty acts as for any of the accounts.
     pub fn guardduty_principals(&self) -> Vec<String> {
-        self.guardduty_in(|region| self.declared.profiles.baselined().any(|account| may_be_in(account, region)))
+        self.guardduty_in(|region| self.declared.profiles.baselined().any(|account| account.regions.holds(region)))
     }
 
     /// Whom GuardDuty acts as for one account; for one that the profiles do not name any more, all that there are.
     pub fn guardduty_principals_of(&self, id: AccountId) -> Vec<String> {
         match self.declared.profiles.account(id).filter(|account| account.baseline) {
-            Some(account) => self.guardduty_in(|region| may_be_in(account, region)),
+            Some(account) => self.guardduty_in(|region| account.regions.holds(region)),
             None => self.guardduty_principals(),
         }
     }
@@ -52,10 +55,9 @@ impl<'a> Senders<'a> {
     /// GuardDuty acts as `guardduty.REGION.amazonaws.com` in a Region that accounts opt in to (GuardDuty User Guide,
     /// "Exporting generated GuardDuty findings to Amazon S3 buckets"). Which of them an account has enabled is not asked:
     /// the policy must not depend on which accounts a run could enter.
-    fn guardduty_in(&self, admits: impl Fn(&str) -> bool) -> Vec<String> {
-        let known = self.declared.profiles.partition.known_regions().iter();
-        let opted = known.filter(|region| region.opt_in && admits(region.name));
-        let regional = opted.map(|region| format!("guardduty.{}.amazonaws.com", region.name));
+    fn guardduty_in(&self, admits: impl Fn(&Region) -> bool) -> Vec<String> {
+        let opted = self.opt_in.iter().filter(|region| admits(region));
+        let regional = opted.map(|region| format!("guardduty.{region}.amazonaws.com"));
         [GUARDDUTY.to_owned()].into_iter().chain(regional).collect()
     }
 
@@ -94,9 +96,4 @@ impl<'a> Senders<'a> {
     pub fn ids(&self) -> BTreeSet<String> {
         self.declared.senders().iter().map(ToString::to_string).collect()
     }
-}
-
-/// Whether the profiles let a Region count in an account.
-fn may_be_in(account: &Account, region: &str) -> bool {
-    region.parse().is_ok_and(|region| account.regions.holds(&region))
 }
