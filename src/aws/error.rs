@@ -65,6 +65,10 @@ const UNSETTLED: &[&str] = &[
     "S3BucketDoesNotExistException",
 ];
 
+/// What GuardDuty says of a bucket or key whose policy does not admit it. It has one code, `BadRequestException`, for
+/// everything that is wrong with a request, so that only the message tells.
+const GUARDDUTY_MAY_NOT: &str = "does not have permission";
+
 /// Makes an [`OpError`] of what the SDK answered.
 pub(super) fn translate<E>(failed: &SdkError<E, HttpResponse>, call: &Call<'_>, attempts: u32) -> OpError
 where
@@ -146,7 +150,7 @@ fn classify(code: Option<&str>, message: &str, status: Option<u16>, call: &Call<
         Fault::Throttled
     } else if is(QUOTA) {
         Fault::Quota
-    } else if is(UNSETTLED) {
+    } else if is(UNSETTLED) || (call.service() == "guardduty" && message.contains(GUARDDUTY_MAY_NOT)) {
         Fault::Unsettled
     } else if status.is_some_and(|status| status >= 500) {
         Fault::Unreachable
@@ -205,9 +209,27 @@ fn hint(error: &OpError) -> Option<String> {
             "AWS did not accept the policy within two minutes: compare it with `baseline plan`, then run again"
                 .to_owned()
         }
+        Fault::Other if error.service == "guardduty" => return guardduty_hint(error),
         Fault::WrongAccount | Fault::Refused | Fault::Other => return None,
     };
     Some(text)
+}
+
+/// The next step after a request that GuardDuty refused (AWS.md, section 5: one code, told apart by its message).
+fn guardduty_hint(error: &OpError) -> Option<String> {
+    let (region, account) = (&error.region, error.account);
+    let said = |text: &str| error.message.contains(text);
+    if said("detector already exists") {
+        Some(format!(
+            "somebody made a detector in {account}/{region} after the plan was made: run again, and it is taken as it is"
+        ))
+    } else if said("not owned by the current account") {
+        Some(format!("the detector in {account}/{region} was deleted or replaced after the plan was made: run again"))
+    } else if said("publishing destination") && said("already exists") {
+        Some("somebody made an export after the plan was made: run again, and it is taken as it is".to_owned())
+    } else {
+        None
+    }
 }
 
 /// The IAM action that an operation needs, where it is not spelt the same.

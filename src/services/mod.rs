@@ -26,6 +26,7 @@ pub mod kms;
 pub mod lambda;
 mod policy_form;
 pub mod s3;
+mod senders;
 mod shared_policy;
 pub mod sns;
 pub mod sqs;

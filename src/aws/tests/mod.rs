@@ -4,6 +4,7 @@
 mod cloudtrail;
 mod config;
 mod iam;
+mod guardduty;
 mod kms;
 mod lambda;
 mod s3;
@@ -37,10 +38,9 @@ const MORE: &str = "[config]\n[[config.rule]]\nidentifier = 'CLOUD_TRAIL_ENABLED
 fn declared_specs() -> Vec<(Address, Spec)> {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
-    let text = include_str!("../../../baselines/minimal.toml")
-        .replace("# retention_days = 400", "retention_days = 400")
-        + MORE
-        + sns::NOTIFY;
+    let text =
+        include_str!("../../../baselines/minimal.toml").replace("# retention_days = 400", "retention_days = 400");
+    let text = guardduty::declare(&text) + MORE + sns::NOTIFY;
     let loaded = load(&profiles, Some(&source("baseline.toml", &text))).unwrap();
     let baseline = loaded.baseline.unwrap();
     let shared = Shared { hub: vec!["us-east-1".parse().unwrap()], ..Shared::default() };
@@ -95,6 +95,8 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::SqsQueuePolicy(policy) => sqs::cases(policy),
             Spec::SnsTopic(topic) => sns::topic_cases(topic),
             Spec::SnsSubscription(subscription) => sns::subscription_cases(subscription),
+            Spec::GuarddutyDetector(detector) => guardduty::detectors(detector),
+            Spec::GuarddutyPublishingDestination(destination) => guardduty::destinations(destination),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
@@ -113,6 +115,9 @@ const LINKED_ROLE_CREATED: &str = "<CreateServiceLinkedRoleResponse><CreateServi
 
 /// What a write is answered; creations are asked for their ARN.
 fn taken(asked: &str) -> (u16, &'static str) {
+    if let Some(answer) = guardduty::answer(asked) {
+        return answer;
+    }
     match asked {
         "CreateKey" => {
             (200, r#"{"KeyMetadata": {"KeyId": "1", "Arn": "arn:aws:kms:ap-northeast-1:222222222222:key/1"}}"#)
@@ -164,6 +169,8 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
         Spec::KmsKey(_) => KEY.parse().unwrap(),
         Spec::S3Bucket(_) => format!("arn:aws:s3:::{}", address.name).parse().unwrap(),
         Spec::CloudtrailTrail(_) => "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap(),
+        Spec::GuarddutyDetector(_) => guardduty::DETECTOR.parse().unwrap(),
+        Spec::GuarddutyPublishingDestination(_) => guardduty::DESTINATION.parse().unwrap(),
         _ => KEY.parse().unwrap(),
     };
     let order = Order { session, address, arn: case.seen.as_ref().map(|_| &arn) };
@@ -174,7 +181,7 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
 fn operations(sent: Vec<String>) -> Vec<String> {
     sent.into_iter()
         .map(|asked| {
-            let asked = asked.replace("x-id=CreateBucket", "");
+            let asked = asked.replace("x-id=CreateBucket", "").replace("x-id=PutObject", "object");
             asked.split(['&', '=']).next().unwrap_or_default().to_owned()
         })
         .collect()

@@ -23,6 +23,7 @@ pub(super) fn cases(bucket: &Bucket) -> Vec<Case> {
                 "GET lifecycle",
                 "PUT lifecycle",
                 "PUT policy",
+                "PUT object",
                 "PUT tagging",
             ],
         },
@@ -34,6 +35,7 @@ pub(super) fn cases(bucket: &Bucket) -> Vec<Case> {
         }),
         case("no retention", &["GET lifecycle", "PUT lifecycle"], |b| b.retention_days = None),
         case("another policy", &["GET policy", "PUT policy"], |b| b.policy = other_policy()),
+        case("no folder", &["PUT object"], |b| b.folder = None),
         case("no tags", &["PUT tagging"], |b| b.tags.clear()),
         case("no difference", &[], |_| ()),
     ]

@@ -65,7 +65,11 @@ impl HttpConnector for Wire {
             None if form_action(&request).is_some() => form_action(&request).unwrap_or_default(),
             None => {
                 let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
-                let bucket = if path.contains("amazonaws") { "" } else { path };
+                let bucket = match path.split_once("guardduty.us-east-1.amazonaws.com") {
+                    Some((_, path)) => path,
+                    None if path.contains("amazonaws") => "",
+                    None => path,
+                };
                 format!("{} {bucket}{query}", request.method())
             }
         };

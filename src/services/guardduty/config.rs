@@ -1,11 +1,16 @@
 //! `[guardduty]` of `baseline.toml`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{Context, Findings, Section};
+use super::features::{
+    ADDITIONAL, ADDITIONAL_OF_EKS, DETECTOR_FEATURES, EKS_RUNTIME_MONITORING, FOUNDATIONAL, RUNTIME_MONITORING,
+};
+use crate::config::{Account, At, Context, Duty, Findings, Section, closest};
+use crate::model::Region;
 
 /// Threat detection in every Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +32,192 @@ pub struct GuardDuty {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "GuardDuty")]
-pub(crate) struct RawGuardDuty {}
+pub(crate) struct RawGuardDuty {
+    /// How often findings that occur again are published; a new one is within five minutes. Default: FIFTEEN_MINUTES.
+    pub finding_publishing_frequency: Option<At<Frequency>>,
+    /// Optional features by GuardDuty's name, such as S3_DATA_EVENTS, and whether each is on; each is billed. A new
+    /// detector gets the others switched off; on an existing one they stay as they are. Default: none.
+    #[schemars(with = "Option<BTreeMap<String, bool>>")]
+    pub features: Option<At<BTreeMap<At<String>, At<bool>>>>,
+    /// Whether `features` may name what this release does not know. Default: false.
+    pub unlisted_features: Option<At<bool>>,
+    /// Whether findings are exported to the log bucket; false neither reads nor changes the export. Default: true where
+    /// there is a [log_bucket].
+    pub publish: Option<At<bool>>,
+    /// Whether a feature that is on may be switched off. Default: false.
+    pub allow_disable: Option<At<bool>>,
+    /// Whether the security account administers the other accounts' detectors, by invitation; each account needs its
+    /// `email` in profiles.toml. Default: false.
+    pub membership: Option<At<bool>>,
+}
+
+/// How often findings that occur again are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Frequency {
+    /// Every 15 minutes.
+    FifteenMinutes,
+    /// Every hour.
+    OneHour,
+    /// Every six hours.
+    SixHours,
+}
+
+impl Frequency {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Frequency::FifteenMinutes => "FIFTEEN_MINUTES",
+            Frequency::OneHour => "ONE_HOUR",
+            Frequency::SixHours => "SIX_HOURS",
+        }
+    }
+}
+
+/// How many accounts a message names before it counts the rest.
+const NAMED_IN_MESSAGE: usize = 5;
 
 /// Checks the section.
 pub(crate) fn check_guardduty(
-    _raw: &Section<RawGuardDuty>,
-    _context: &Context<'_>,
-    _findings: &mut Findings,
+    raw: &Section<RawGuardDuty>,
+    context: &Context<'_>,
+    findings: &mut Findings,
 ) -> Option<GuardDuty> {
-    Some(GuardDuty {
-        finding_publishing_frequency: "FIFTEEN_MINUTES".to_owned(),
-        features: BTreeMap::new(),
-        publish: true,
-        allow_disable: false,
-        membership: false,
+    let features = check_features(raw, findings);
+    let has_bucket = context.raw.log_bucket.is_some() || findings.is_struck("log_bucket");
+    let publish = raw.publish.as_ref().map_or(has_bucket, |at| **at);
+    let span = raw.publish.as_ref().map_or(raw.span(), At::span);
+    let mut whole = true;
+    if publish && !has_bucket {
+        findings
+            .error(span.clone(), "`publish = true` needs [log_bucket]")
+            .label("findings have nowhere to go")
+            .help("add the table [log_bucket], which can be empty, or say `publish = false`");
+        whole = false;
+    }
+    if publish {
+        whole &= check_bucket_region(&span, context, findings);
+    }
+    let membership = raw.membership.as_ref().is_some_and(|at| **at);
+    if let Some(at) = raw.membership.as_ref().filter(|at| ***at) {
+        whole &= check_emails(at, context, findings);
+    }
+    let features = features?;
+    whole.then(|| GuardDuty {
+        finding_publishing_frequency: raw
+            .finding_publishing_frequency
+            .as_ref()
+            .map_or(Frequency::FifteenMinutes, |at| **at)
+            .as_str()
+            .to_owned(),
+        features,
+        publish,
+        allow_disable: raw.allow_disable.as_ref().is_some_and(|at| **at),
+        membership,
     })
+}
+
+fn check_features(raw: &Section<RawGuardDuty>, findings: &mut Findings) -> Option<BTreeMap<String, bool>> {
+    let Some(table) = &raw.features else { return Some(BTreeMap::new()) };
+    let unlisted = raw.unlisted_features.as_ref().is_some_and(|at| **at);
+    let known = || DETECTOR_FEATURES.iter().chain(&ADDITIONAL).copied();
+    let mut whole = true;
+    for (name, _) in table.iter() {
+        if FOUNDATIONAL.contains(&name.as_str()) {
+            findings
+                .error(name.span(), format!("`{}` is no optional feature", name.as_str()))
+                .label("every detector has it, and it cannot be switched")
+                .help("take this line out");
+            whole = false;
+        } else if !unlisted && !known().any(|one| one == name.as_str()) {
+            let way_out = "`unlisted_features = true` accepts a feature newer than this release";
+            let help = match closest(name, known()) {
+                Some(meant) => format!("did you mean `{meant}`? {way_out}"),
+                None => format!("known are {}; {way_out}", known().collect::<Vec<_>>().join(", ")),
+            };
+            findings
+                .error(
+                    name.span(),
+                    format!("`{}` is not a feature of GuardDuty that this release knows", name.as_str()),
+                )
+                .label("no feature has this name")
+                .help(help);
+            whole = false;
+        }
+    }
+    let given = |wanted: &str| table.iter().find(|(name, _)| name.as_str() == wanted);
+    // GuardDuty API Reference, `DetectorFeatureConfiguration`: one of the two, never both.
+    if let (Some((eks, _)), Some((all, _))) = (given(EKS_RUNTIME_MONITORING), given(RUNTIME_MONITORING)) {
+        findings
+            .error(eks.span(), format!("`{EKS_RUNTIME_MONITORING}` and `{RUNTIME_MONITORING}` exclude each other"))
+            .label("GuardDuty refuses both together")
+            .also(all.span(), "this one covers EKS too")
+            .help(format!("keep `{RUNTIME_MONITORING}`"));
+        whole = false;
+    } else {
+        for name in ADDITIONAL {
+            let Some((at, on)) = given(name) else { continue };
+            let parent = if ADDITIONAL_OF_EKS == name && given(RUNTIME_MONITORING).is_none() {
+                given(EKS_RUNTIME_MONITORING)
+            } else {
+                given(RUNTIME_MONITORING)
+            };
+            if **on && !parent.is_some_and(|(_, parent)| **parent) {
+                findings
+                    .error(at.span(), format!("`{name}` has no effect without `{RUNTIME_MONITORING}`"))
+                    .label("it installs the agent of a feature that is not declared on")
+                    .help(format!("add `{RUNTIME_MONITORING} = true`, or take this line out"));
+                whole = false;
+            }
+        }
+    }
+    whole.then(|| table.iter().map(|(name, on)| (name.to_string(), **on)).collect())
+}
+
+/// GuardDuty User Guide, "Exporting findings": from a Region that needs no opt-in findings cannot be exported to a bucket
+/// in one that does, and from one that does only to a bucket in that very Region, or in one that needs none.
+fn check_bucket_region(span: &Range<usize>, context: &Context<'_>, findings: &mut Findings) -> bool {
+    let (Some(partition), Some(home)) = (context.partition, context.home_region) else { return true };
+    let known = partition.known_regions();
+    if !known.iter().any(|region| region.opt_in && region.name == home.as_str()) {
+        return true;
+    }
+    let elsewhere = |account: &&Account| {
+        let others = known.iter().filter(|region| region.name != home.as_str());
+        others.filter_map(|region| region.name.parse::<Region>().ok()).any(|region| account.regions.holds(&region))
+    };
+    let stuck: Vec<&Account> = context.baselined().filter(elsewhere).collect();
+    if stuck.is_empty() {
+        return true;
+    }
+    findings
+        .error(span.clone(), format!("findings cannot be exported to a bucket in {home}"))
+        .label(format!("{} get the baseline in other Regions too", named(&stuck)))
+        .help(format!(
+            "accounts have to opt in to {home}, and GuardDuty exports to a bucket there from {home} alone: choose a \
+             `home_region` that needs no opt-in, or say `publish = false`"
+        ));
+    false
+}
+
+/// GuardDuty API Reference, `CreateMembers`: an invitation takes the e-mail address of the account's root user.
+fn check_emails(at: &At<bool>, context: &Context<'_>, findings: &mut Findings) -> bool {
+    let without: Vec<&Account> =
+        context.baselined().filter(|account| account.duty != Duty::Security && account.email.is_none()).collect();
+    if without.is_empty() {
+        return true;
+    }
+    findings
+        .error(at.span(), "`membership = true` needs the e-mail address of every account's root user")
+        .label(format!("missing for {}", named(&without)))
+        .help("add `email = \"…\"` to their tables in profiles.toml: GuardDuty invites by it and checks it");
+    false
+}
+
+fn named(accounts: &[&Account]) -> String {
+    let mut names: Vec<String> =
+        accounts.iter().take(NAMED_IN_MESSAGE).map(|account| format!("{} ({})", account.id, account.name)).collect();
+    if accounts.len() > NAMED_IN_MESSAGE {
+        names.push(format!("{} more", accounts.len() - NAMED_IN_MESSAGE));
+    }
+    names.join(", ")
 }

@@ -1,108 +1,221 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, Target};
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Tags, Terms, keep_tags};
+use super::features::{self, Features};
+use super::{destination, members};
+use crate::model::{AccountId, Address, Region, Target};
+use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
 
-/// A detector: one per account and Region.
+/// A detector: one per account and Region, found under whatever id it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detector {
+    /// Whether it works; a suspended one does not.
+    pub enabled: bool,
+    /// How often findings that occur again are published.
+    pub finding_publishing_frequency: String,
+    /// Its optional features by name, and whether each is on.
+    pub features: Features,
     /// Its tags.
     pub tags: Tags,
+    /// What bounds a change of it.
+    #[serde(skip)]
+    pub bounds: Aside<Bounds>,
+}
+
+/// What bounds a change of a detector, from the declaration and from what was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Bounds {
+    /// Declared: the features to change on an existing detector; the others stay as they are.
+    pub declared: BTreeSet<String>,
+    /// Declared: whether a feature that is on may be switched off.
+    pub allow_disable: bool,
+    /// Seen: who administers it.
+    pub administrator: Administrator,
+    /// Seen: the features that a policy of the organization manages.
+    pub imposed: BTreeSet<String>,
+}
+
+/// Who administers a detector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Administrator {
+    /// Its own account.
+    #[default]
+    Itself,
+    /// The security account: the publishing frequency is that of its detector (GuardDuty User Guide, "Understanding the
+    /// relationship between GuardDuty administrator account and member accounts").
+    Security,
+    /// Another account: the detector is not ours to change.
+    Other(AccountId),
+}
+
+impl Detector {
+    /// The administrator that makes it none of ours.
+    fn external(&self) -> Option<AccountId> {
+        match self.bounds.0.administrator {
+            Administrator::Other(id) => Some(id),
+            Administrator::Itself | Administrator::Security => None,
+        }
+    }
+
+    /// Features that would be switched off, without leave to do so.
+    fn disabled<'a>(&'a self, seen: &'a Self) -> impl Iterator<Item = &'a String> {
+        let off = |key: &&String| self.features.get(*key) == Some(&false);
+        let on = seen.features.iter().filter(|(_, on)| **on).map(|(key, _)| key);
+        on.filter(off).filter(|_| !self.bounds.0.allow_disable)
+    }
+
+    /// The declared features that the Region does not offer: a detector's answer lists every one that it does.
+    #[cfg(any(feature = "aws", test))]
+    pub(super) fn not_offered<'a>(&'a self, seen: &'a Self) -> impl Iterator<Item = &'a String> {
+        self.bounds.0.declared.iter().filter(|key| !seen.features.contains_key(*key))
+    }
+
+    /// What somebody should know of a detector that another account administers, of which this is what is declared.
+    #[cfg(any(feature = "aws", test))]
+    pub(super) fn external_note(&self, seen: &Self) -> Option<String> {
+        let administrator = seen.external()?;
+        let mut otherwise: Vec<&str> = Vec::new();
+        if !seen.enabled {
+            otherwise.push("it is suspended");
+        }
+        if self.finding_publishing_frequency != seen.finding_publishing_frequency {
+            otherwise.push("finding_publishing_frequency");
+        }
+        let features = self.features.iter().filter(|(key, _)| self.bounds.0.declared.contains(*key));
+        otherwise.extend(
+            features.filter(|(key, on)| seen.features.get(*key).is_some_and(|seen| seen != *on)).map(|(key, _)| &**key),
+        );
+        let differs = match otherwise.is_empty() {
+            true => "it is as declared".to_owned(),
+            false => format!("it is not as declared: {}", otherwise.join(", ")),
+        };
+        Some(format!(
+            "account {administrator} administers the detector, which with its export is left as it is; {differs}"
+        ))
+    }
 }
 
 impl Resource for Detector {
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+        if seen.external().is_some() {
+            *self = seen.clone();
+            return Vec::new();
+        }
         keep_tags(&mut self.tags, &seen.tags);
-        Vec::new()
+        if seen.bounds.0.administrator == Administrator::Security {
+            self.finding_publishing_frequency.clone_from(&seen.finding_publishing_frequency);
+        }
+        let wanted = std::mem::replace(&mut self.features, seen.features.clone());
+        let bounds = &self.bounds.0;
+        for (key, on) in wanted {
+            if bounds.declared.contains(&key)
+                && !seen.bounds.0.imposed.contains(&key)
+                && let Some(now) = self.features.get_mut(&key)
+            {
+                *now = on;
+            }
+        }
+        let held: Vec<String> = self.disabled(seen).cloned().collect();
+        if held.is_empty() {
+            return Vec::new();
+        }
+        for key in &held {
+            self.features.insert(key.clone(), true);
+        }
+        vec![Kept {
+            reason: format!("{} would be switched off: features that are on stay on", held.join(", ")),
+            hint: "say `allow_disable = true` under [guardduty], or declare them on".to_owned(),
+        }]
     }
 
     fn tags(&self) -> &Tags {
         &self.tags
     }
 
-    fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// Where a detector exports its findings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PublishingDestination {
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl Resource for PublishingDestination {
-    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
-        keep_tags(&mut self.tags, &seen.tags);
-        Vec::new()
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// The accounts that the security account administers in a Region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Members {
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl Resource for Members {
-    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
-        keep_tags(&mut self.tags, &seen.tags);
-        Vec::new()
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// An account that the security account administers in a Region, from its own side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Membership {
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl Resource for Membership {
-    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
-        keep_tags(&mut self.tags, &seen.tags);
-        Vec::new()
-    }
-
-    fn tags(&self) -> &Tags {
-        &self.tags
-    }
-
-    fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        Vec::new()
+    fn refusals(&self, seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
+        let mut refusals = Vec::new();
+        if !self.enabled && seen.is_none_or(|seen| seen.external().is_none()) {
+            refusals.push("the detector would be suspended: nothing would be detected any more".to_owned());
+        }
+        let Some(seen) = seen else { return refusals };
+        if let Some(administrator) = seen.external().filter(|_| self != seen) {
+            refusals.push(format!("account {administrator} administers the detector: it is not ours to change"));
+        }
+        let held: Vec<&str> = self.disabled(seen).map(String::as_str).collect();
+        if !held.is_empty() {
+            refusals.push(format!(
+                "{} would be switched off: say `allow_disable = true` under [guardduty]",
+                held.join(", ")
+            ));
+        }
+        refusals
     }
 }
 
 /// What an account should hold.
-pub fn desire(_declared: &Declared<'_>, _place: &Place<'_>) -> Vec<Desired> {
-    Vec::new()
+pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    let Some(guardduty) = &declared.baseline.guardduty else { return Vec::new() };
+    let features = features::declared(&guardduty.features);
+    let template = Detector {
+        enabled: true,
+        finding_publishing_frequency: guardduty.finding_publishing_frequency.clone(),
+        features: features::complete(&features),
+        tags: our_tags(declared.baseline),
+        bounds: Aside(Bounds {
+            declared: features.into_keys().collect(),
+            allow_disable: guardduty.allow_disable,
+            ..Bounds::default()
+        }),
+    };
+    let mut all = Vec::new();
+    for target in cells(declared, place) {
+        let address = Address::new(target.clone(), Kind::GuarddutyDetector, "detector");
+        let spec = Spec::GuarddutyDetector(Box::new(template.clone()));
+        let shared = administers(declared, &target);
+        all.push(Desired { shared, ..Desired::new(address, spec, Vec::new()) });
+        all.extend(destination::desired(declared, &target).map(|desired| Desired { shared, ..desired }));
+        all.extend(members::desired(declared, &target));
+    }
+    all
 }
 
-/// Where it is read.
-pub fn cells(_declared: &Declared<'_>, _place: &Place<'_>) -> Vec<Target> {
-    Vec::new()
+/// Every Region of the account, and where the security account administers the others' detectors every Region in which
+/// it does.
+pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
+    if declared.baseline.guardduty.is_none() {
+        return Vec::new();
+    }
+    let mut regions: BTreeSet<&Region> = place.regions.iter().collect();
+    let hub = &declared.shared.hub;
+    regions.extend(hub.iter().filter(|region| administers(declared, &place.target(region))));
+    regions.into_iter().map(|region| place.target(region)).collect()
+}
+
+/// Whether others' detectors depend on the one of this place.
+pub(super) fn administers(declared: &Declared<'_>, target: &Target) -> bool {
+    target.account == declared.profiles.security
+        && administrator_sees_findings(declared)
+        && declared.shared.hub.contains(&target.region)
 }
 
 /// The detector of an account in a Region, where detectors are declared.
 pub fn detector(declared: &Declared<'_>, target: &Target) -> Option<Address> {
     declared.baseline.guardduty.as_ref()?;
     Some(Address::new(target.clone(), Kind::GuarddutyDetector, "detector"))
+}
+
+/// Whether the members' findings appear on the security account's own bus as well, so that nobody else has to forward
+/// them there: with membership, GuardDuty tells both the member's and the administrator's bus (GuardDuty User Guide,
+/// "Processing GuardDuty findings with Amazon EventBridge").
+pub fn administrator_sees_findings(declared: &Declared<'_>) -> bool {
+    declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.membership)
+}
+
+/// The same for one place: where the security account does not work in a Region, nobody administers that Region's
+/// detectors, and an account's findings there are seen on its own bus alone.
+pub fn administrator_sees_findings_of(declared: &Declared<'_>, target: &Target) -> bool {
+    administrator_sees_findings(declared)
+        && target.account != declared.profiles.security
+        && declared.shared.hub.contains(&target.region)
 }

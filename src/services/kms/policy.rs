@@ -3,10 +3,11 @@
 use super::spec;
 use crate::policy::{KEY_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
 use crate::services::Declared;
+use crate::services::senders::{CLOUDTRAIL, CONFIG, Senders};
 
 /// The forms a key policy can take, tightest first; the first that fits KMS's 32 KiB is used.
 const FORMS: [&str; 2] = [
-    "the trails of each account by their ARN",
+    "the trails of each account by their ARN, and each service by what it needs",
     "the accounts by their id in one statement, without their trails' ARNs",
 ];
 
@@ -52,36 +53,61 @@ fn owners(declared: &Declared<'_>) -> Vec<Statement> {
     statements
 }
 
-/// Source: CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail": encrypting is granted by the trail's
-/// ARN in the encryption context; `Decrypt` is needed because the bucket uses an S3 Bucket Key.
+/// What each service needs:
+/// - CloudTrail (CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"): encrypting is granted by the
+///   trail's ARN in the encryption context; `Decrypt` is needed because the bucket uses an S3 Bucket Key.
+/// - Config (AWS Config Developer Guide, "Permissions for the KMS Key for the AWS Config Delivery Channel"): `Decrypt` and
+///   `GenerateDataKey`, by `aws:SourceAccount`.
+/// - GuardDuty (GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets"): `GenerateDataKey`, by
+///   `aws:SourceAccount` and a detector's ARN in `aws:SourceArn`.
 fn by_trail(declared: &Declared<'_>) -> Vec<Statement> {
+    let senders = Senders::new(declared);
     let partition = declared.profiles.partition;
-    let trails = declared.senders().into_iter().map(|id| format!("arn:{partition}:cloudtrail:*:{id}:trail/*"));
-    let accounts = declared.senders().into_iter().map(|id| id.to_string());
+    let trails = senders.ids().into_iter().map(|id| format!("arn:{partition}:cloudtrail:*:{id}:trail/*"));
     let mut statements = owners(declared);
     statements.push(
         Statement::allow("BaselineCloudTrailEncrypt", ["kms:GenerateDataKey*"])
-            .for_services(["cloudtrail.amazonaws.com"])
+            .for_services([CLOUDTRAIL])
             .on(["*"])
             .when("StringLike", "kms:EncryptionContext:aws:cloudtrail:arn", trails),
     );
     statements.push(
         Statement::allow("BaselineCloudTrailUse", ["kms:Decrypt", "kms:DescribeKey"])
-            .for_services(["cloudtrail.amazonaws.com"])
+            .for_services([CLOUDTRAIL])
             .on(["*"])
-            .when("StringEquals", "aws:SourceAccount", accounts),
+            .when("StringEquals", "aws:SourceAccount", senders.ids()),
     );
+    if senders.config {
+        statements.push(
+            Statement::allow("BaselineConfig", ["kms:GenerateDataKey*", "kms:Decrypt"])
+                .for_services([CONFIG])
+                .on(["*"])
+                .when("StringEquals", "aws:SourceAccount", senders.ids()),
+        );
+    }
+    if senders.guardduty {
+        statements.push(
+            Statement::allow("BaselineGuardDuty", ["kms:GenerateDataKey"])
+                .for_services(senders.guardduty_principals())
+                .on(["*"])
+                .when("StringEquals", "aws:SourceAccount", senders.ids())
+                .when("ArnLike", "aws:SourceArn", [senders.detectors(None)]),
+        );
+    }
     statements
 }
 
 fn by_account(declared: &Declared<'_>) -> Vec<Statement> {
-    let accounts = declared.senders().into_iter().map(|id| id.to_string());
+    let senders = Senders::new(declared);
+    let sid = if senders.cloudtrail_alone() { "BaselineCloudTrail" } else { "BaselineLogs" };
     let mut statements = owners(declared);
     statements.push(
-        Statement::allow("BaselineCloudTrail", ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"])
-            .for_services(["cloudtrail.amazonaws.com"])
-            .on(["*"])
-            .when("StringEquals", "aws:SourceAccount", accounts),
+        senders.pinned(
+            Statement::allow(sid, ["kms:GenerateDataKey*", "kms:Decrypt", "kms:DescribeKey"])
+                .for_services(senders.principals())
+                .on(["*"])
+                .when("StringEquals", "aws:SourceAccount", senders.ids()),
+        ),
     );
     statements
 }

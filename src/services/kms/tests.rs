@@ -198,3 +198,65 @@ fn retained_accounts_may_still_encrypt() {
     estate.shared.retained = BTreeSet::from([id("777777777777")]);
     assert_eq!(may(&policy(&estate), "777777777777"), [true; 3]);
 }
+
+const FULL: &str = "[config]\n[guardduty]\n";
+
+/// What a service asks of the key for an account, on behalf of something of its own.
+fn service_may(policy: &Policy, service: &str, action: &str, account: &str, source: &str) -> bool {
+    let context = [
+        ("aws:SourceAccount".to_owned(), vec![account.to_owned()]),
+        ("aws:SourceArn".to_owned(), vec![source.to_owned()]),
+    ];
+    let request =
+        Request { principal: Caller::Service(service), action, resource: KEY, context: &context.into_iter().collect() };
+    is_allowed(&evaluate(policy, &request))
+}
+
+#[test]
+fn the_whole_baselines_services_may_encrypt_for_declared_accounts_in_both_forms() {
+    let all = Estate::of(2600, &format!("{BASELINE}{FULL}"));
+    let lasts: Vec<usize> = (1..=2).map(|n| last_of(1, 2599, |senders| form(&of(&all, senders, 0)) <= n)).collect();
+    assert_snapshot!(format!("{lasts:?}"), @"[348, 2102]");
+    for (index, last) in lasts.iter().enumerate() {
+        let estate = of(&all, *last, 0);
+        let policy = policy(&estate);
+        assert_eq!(form(&estate), index + 1);
+        assert!(policy.size() <= KEY_POLICY_MAX_BYTES);
+        assert!(policy.statements.iter().all(|statement| statement.is_owned() && !statement.is_open_to_world()));
+        let declared = estate.profiles.accounts.last().unwrap().id.to_string();
+        assert_eq!(may(&policy, &declared), [true; 3]);
+        for (account, admitted) in [(&*declared, true), ("999999999999", false)] {
+            let recorder = format!("arn:aws:config:eu-west-1:{account}:*");
+            for action in ["kms:GenerateDataKey", "kms:Decrypt"] {
+                let config = service_may(&policy, "config.amazonaws.com", action, account, &recorder);
+                assert_eq!(config, admitted, "form {}: {action} for {account}", index + 1);
+            }
+            let detector = format!("arn:aws:guardduty:me-south-1:{account}:detector/1");
+            for principal in ["guardduty.amazonaws.com", "guardduty.me-south-1.amazonaws.com"] {
+                let encrypts = service_may(&policy, principal, "kms:GenerateDataKey", account, &detector);
+                assert_eq!(encrypts, admitted, "form {}: {principal} for {account}", index + 1);
+                // Reading is granted where the services share a statement.
+                let reads = service_may(&policy, principal, "kms:Decrypt", account, &detector);
+                assert_eq!(reads, admitted && index == 1, "form {}: {principal} for {account}", index + 1);
+            }
+            let other = format!("arn:aws:guardduty:me-south-1:{account}:malware-protection-plan/1");
+            let encrypts = service_may(&policy, "guardduty.amazonaws.com", "kms:GenerateDataKey", account, &other);
+            assert!(!encrypts, "form {}: on behalf of something else than a detector", index + 1);
+        }
+    }
+    assert_eq!(form(&of(&all, lasts[1] + 1, 0)), usize::MAX);
+}
+
+#[test]
+fn a_section_that_is_not_declared_adds_nothing_to_the_key_policy() {
+    let sids = |more: &str| {
+        let statements = policy(&Estate::new(PROFILES, &format!("{BASELINE}{more}"))).statements;
+        statements.into_iter().filter_map(|statement| statement.sid).collect::<Vec<_>>().join(" ")
+    };
+    assert_snapshot!(sids(""), @"BaselineKeyOwner BaselineCloudTrailEncrypt BaselineCloudTrailUse");
+    assert_snapshot!(sids("[config]\n"), @"BaselineKeyOwner BaselineCloudTrailEncrypt BaselineCloudTrailUse BaselineConfig");
+    assert_snapshot!(sids("[guardduty]\n"), @"BaselineKeyOwner BaselineCloudTrailEncrypt BaselineCloudTrailUse BaselineGuardDuty");
+    assert_eq!(sids("[guardduty]\npublish = false\n"), sids(""));
+    let full = policy(&Estate::new(PROFILES, &format!("{BASELINE}{FULL}")));
+    assert!(full.foreign().next().is_none());
+}

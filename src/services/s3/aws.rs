@@ -4,12 +4,12 @@ use aws_sdk_s3 as s3;
 use s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
     CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    NoncurrentVersionExpiration, Object, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 
-use super::spec::{Bucket, Encryption, PublicAccessBlock, Versioning, address};
+use super::spec::{Bucket, Encryption, PublicAccessBlock, Versioning, address, folder};
 use crate::aws::{Session, found, send};
 use crate::model::{Arn, Fault, OpError, Partition, Region};
 use crate::policy::Policy;
@@ -138,7 +138,14 @@ impl Place<'_> {
         let rules = self.rules().await?;
         let ours = rules.iter().find(|rule| is_retention(rule));
         let tags = found(call("GetBucketTagging").run(|| on!(self.get_bucket_tagging)).await, &["NoSuchTagSet"])?;
-        let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(1))).await?;
+        let wanted = folder(cell.declared);
+        let folder = match &wanted {
+            Some(folder) => self.folder(folder).await?,
+            None => None,
+        };
+        // Two, since one of them can be the folder, which is no data.
+        let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(2))).await?;
+        let is_data = |object: &Object| wanted.is_none() || object.key() != wanted.as_deref();
         Ok(Bucket {
             region,
             public_access_block: access,
@@ -161,7 +168,8 @@ impl Place<'_> {
             tags: tags
                 .map(|t| t.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<Tags>())
                 .unwrap_or_default(),
-            holds_data: Aside(objects.key_count().unwrap_or_default() > 0 || !objects.contents().is_empty()),
+            folder,
+            holds_data: Aside(objects.contents().iter().any(is_data)),
         })
     }
 
@@ -170,6 +178,16 @@ impl Place<'_> {
         let call = self.session.call(self.region, "s3", "GetBucketPolicy");
         let answer = found(call.run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
         Ok(answer.and_then(|answer| answer.policy))
+    }
+
+    /// The folder, if it is there: nothing that is in it sorts before it.
+    async fn folder(&self, name: &str) -> Result<Option<String>, OpError> {
+        let answer = self
+            .session
+            .call(self.region, "s3", "ListObjectsV2")
+            .run(|| on!(self.list_objects_v2.prefix(name).max_keys(1)))
+            .await?;
+        Ok(answer.contents().first().and_then(Object::key).filter(|key| *key == name).map(str::to_owned))
     }
 
     async fn rules(&self) -> Result<Vec<LifecycleRule>, OpError> {
@@ -278,6 +296,11 @@ impl Write for Bucket {
                 .settling(FRESH)
                 .run(|| on!(place.put_bucket_policy.policy(&policy)))
                 .await?;
+        }
+        if differs(|a, b| a.folder != b.folder)
+            && let Some(folder) = &self.folder
+        {
+            place.put_folder(folder).await?;
         }
         if differs(|a, b| a.tags != b.tags) {
             place.put_tags(&self.tags, order).await?;
@@ -415,6 +438,17 @@ impl Place<'_> {
             .call(self.region, "s3", "PutBucketLifecycleConfiguration")
             .settling(FRESH)
             .run(|| on!(self.put_bucket_lifecycle_configuration.lifecycle_configuration(configuration.clone())))
+            .await?;
+        Ok(())
+    }
+
+    /// Makes the folder. It holds nothing, so that it does without the key, which the bucket's owner may not encrypt with
+    /// where the key is another account's.
+    async fn put_folder(&self, name: &str) -> Result<(), OpError> {
+        self.session
+            .call(self.region, "s3", "PutObject")
+            .settling(FRESH)
+            .run(|| on!(self.put_object.key(name).server_side_encryption(ServerSideEncryption::Aes256)))
             .await?;
         Ok(())
     }

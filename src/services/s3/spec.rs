@@ -27,6 +27,11 @@ pub struct Bucket {
     pub retention_days: Option<u32>,
     /// Days after which versions that were overwritten or deleted go by our rule; `None` keeps them for ever.
     pub noncurrent_days: Option<u32>,
+    /// The folder, an empty object whose name ends with a slash, that GuardDuty asks for before it exports below a prefix to
+    /// another account's bucket (GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets");
+    /// `None` where nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Its tags.
     pub tags: Tags,
     /// Whether there is anything in it: an empty bucket loses nothing by a shorter retention.
@@ -90,6 +95,12 @@ pub fn bucket_name(declared: &Declared<'_>) -> Option<String> {
     })
 }
 
+/// The folder that has to be there before GuardDuty exports.
+pub(super) fn folder(declared: &Declared<'_>) -> Option<String> {
+    let prefix = declared.baseline.log_bucket.as_ref()?.prefix.as_deref()?;
+    declared.baseline.guardduty.as_ref().filter(|guardduty| guardduty.publish).map(|_| format!("{prefix}/"))
+}
+
 /// Where the log bucket is, if one is declared.
 pub fn address(declared: &Declared<'_>) -> Option<Address> {
     Some(Address::new(target(declared), Kind::S3Bucket, bucket_name(declared)?))
@@ -119,6 +130,7 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         policy: SharedPolicy::ours(policy::statements(declared, &address.name), bucket.exclusive),
         retention_days: bucket.retention_days,
         noncurrent_days: bucket.retention_days,
+        folder: folder(declared),
         tags: our_tags(declared.baseline),
         holds_data: Aside(false),
     };
@@ -164,6 +176,8 @@ impl Resource for Bucket {
     fn adopt(&mut self, seen: &Self, terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
         keep_tags(&mut self.tags, &seen.tags);
+        // Nobody takes a folder away that is there.
+        self.folder = self.folder.take().or_else(|| seen.folder.clone());
         if self.risks_data(seen, terms) {
             let unshortened = Kept {
                 reason: format!(

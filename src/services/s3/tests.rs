@@ -1,5 +1,7 @@
 //! Tests of the declarations.
 
+mod full;
+
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;

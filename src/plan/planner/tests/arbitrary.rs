@@ -86,6 +86,7 @@ pub(super) fn buckets() -> impl Strategy<Value = Spec> {
                 policy: SharedPolicy::seen(document),
                 retention_days,
                 noncurrent_days,
+                folder: None,
                 tags,
                 holds_data: crate::services::Aside(flags[5]),
             }))
