@@ -40,7 +40,12 @@ const THROTTLED: &[&str] = &[
     "TransactionInProgressException",
     "ConcurrentModificationException",
 ];
-const QUOTA: &[&str] = &["LimitExceededException", "MaximumNumberOfTrailsExceededException", "TooManyBuckets"];
+const QUOTA: &[&str] = &[
+    "LimitExceededException",
+    "MaximumNumberOfTrailsExceededException",
+    "PolicyLengthExceededException",
+    "TooManyBuckets",
+];
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",
     "InsufficientEncryptionPolicyException",
