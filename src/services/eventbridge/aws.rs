@@ -526,3 +526,42 @@ fn remove_whole(answer: RemoveTargetsOutput) -> Result<(), SdkError<RemoveTarget
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Fault;
+
+    #[test]
+    fn what_has_not_settled_is_told_by_what_the_error_says() {
+        let error = |code: &str, message: &str| OpError {
+            account: "333333333333".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            role: None,
+            service: "eventbridge".to_owned(),
+            operation: "PutTargets".to_owned(),
+            fault: Fault::Other,
+            code: Some(code.to_owned()),
+            message: message.to_owned(),
+            request_id: None,
+            attempts: 1,
+            hint: None,
+        };
+        let role = "Provided role 'x' cannot be assumed by principal 'events.amazonaws.com'.";
+        assert_eq!(unsettled(&error("ValidationException", role)), Some(ROLE_PATIENCE));
+        assert_eq!(unsettled(&error("ValidationException", "Parameter Arn is not valid.")), None);
+        let bus = "x is not authorized to perform: events:PutEvents on resource: y";
+        assert_eq!(unsettled(&error("AccessDeniedException", bus)), Some(POLICY_PATIENCE));
+        assert_eq!(unsettled(&error("AccessDeniedException", "x may not perform: events:PutTargets")), None);
+    }
+
+    #[test]
+    fn of_several_entries_that_failed_the_one_that_stays_failed_is_told() {
+        let entries =
+            || [(Some("a"), Some("ConcurrentModificationException"), None), (Some("b"), Some("Other"), Some("no"))];
+        let error = failed_entry(2, entries().into_iter()).unwrap();
+        assert_eq!((error.code(), error.message()), (Some("Other"), Some("target b: no")));
+        assert!(failed_entry(0, entries().into_iter()).is_none());
+        assert!(failed_entry(1, std::iter::empty()).is_some(), "a count without an entry is a failure, too");
+    }
+}

@@ -9,7 +9,7 @@ use super::RULE_PREFIX;
 use super::config::{Forward, Preset, RawEvents, RawForward, RawTransform, Selected, Transform, is_name};
 use super::pattern;
 use crate::config::{At, Context, Findings, Section, did_you_mean};
-use crate::model::{Partition, Region};
+use crate::model::Region;
 
 /// How many paths an input transformer takes (EventBridge API Reference, `InputTransformer`).
 const MOST_PATHS: usize = 100;
@@ -141,9 +141,8 @@ fn check_preset(
             .label("where no detector is on, nothing is found")
             .help("add the table [guardduty], unless detectors are on already");
     }
-    let global = context.partition.map(Partition::global_region);
-    if let (true, Some(global)) = (preset.needs_global_region(), &global) {
-        warn_of_region(preset, global, context, findings);
+    if let Some(partition) = context.partition.filter(|partition| preset.needs_global_region(*partition)) {
+        warn_of_region(preset, &partition.global_region(), context, findings);
     }
     if **preset == Preset::ConfigCompliance && context.raw.config.is_none() && !findings.is_struck("config") {
         findings

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::config::{Preset, Transform};
+use crate::model::Partition;
 
 /// Every call that creates, changes or deletes a security group (EC2 API Reference, "Actions").
 const SECURITY_GROUP_CALLS: [&str; 11] = [
@@ -94,8 +95,12 @@ impl Preset {
     /// are there only. An IAM user signs in wherever the endpoint is that it used: with the global one in us-east-1,
     /// us-east-2, eu-north-1 or ap-southeast-2, with a Regional one there (CloudTrail User Guide, "AWS Management
     /// Console sign-in events"), so that no Region can be left out for it.
-    pub const fn needs_global_region(self) -> bool {
-        matches!(self, Preset::IamChanges | Preset::RootLogin)
+    pub const fn needs_global_region(self, partition: Partition) -> bool {
+        match self {
+            Preset::IamChanges => true,
+            Preset::RootLogin => matches!(partition, Partition::Aws),
+            _ => false,
+        }
     }
 
     /// Its event pattern. `minimum_severity` is in tenths and for findings only; `rules` is what goes for the names of

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{Events, Forward, Preset, Selected};
-use super::pattern::{MOST_CHARS, QUOTA_CHARS, canonical, length};
+use super::pattern::{QUOTA_CHARS, canonical, length};
 use super::policy::{self, address, senders};
 use super::spec::{Bus, Rule, RuleTarget, rule_address_name};
 use super::{DEFAULT_BUS, RULE_PREFIX, TARGET_PREFIX};
@@ -96,8 +96,8 @@ enum Choice {
         /// Whether it names the accounts, or need not.
         pinned: bool,
     },
-    /// In its shortest form it takes this many characters.
-    TooLong(usize),
+    /// Not even this, which is the shortest.
+    TooLong(Value),
 }
 
 struct Scene<'a> {
@@ -263,9 +263,9 @@ impl Scene<'_> {
         let Written { description, targets, requires } = written;
         let (pattern, obstacle) = match choice {
             Choice::Fits { pattern, .. } => (pattern, None),
-            Choice::TooLong(chars) => (
-                json!({"source": ["baseline"]}),
-                Some(Kept {
+            Choice::TooLong(pattern) => {
+                let chars = length(&pattern);
+                let obstacle = Kept {
                     reason: format!(
                         "its event pattern would take {chars} characters at least, and AWS takes {QUOTA_CHARS}"
                     ),
@@ -274,8 +274,9 @@ impl Scene<'_> {
                          `{}` names them all",
                         forward.name
                     ),
-                }),
-            ),
+                };
+                (pattern, Some(obstacle))
+            }
         };
         let rule = Rule {
             pattern: canonical(&pattern),
@@ -303,7 +304,7 @@ impl Scene<'_> {
             }
         }
         let patterns = selected(forward, || config::rule_names(self.declared, target).into_iter().collect())?;
-        Some(first_of(patterns.into_iter().map(|pattern| (pattern, true)).collect()))
+        Some(as_warned(forward, first_of(patterns.into_iter().map(|pattern| (pattern, true)).collect())))
     }
 
     /// What a rule of the security account matches: what is forwarded, from the declared accounts, and on the default
@@ -333,6 +334,10 @@ impl Scene<'_> {
                 return None;
             }
         }
+        if accounts.is_empty() {
+            // Nobody sends, and nothing of its own counts: a list without accounts would be no pattern at all.
+            return None;
+        }
         let patterns = selected(forward, || self.rule_names(&accounts, on))?;
         let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
         // In the administrator's account the event says its own id, and the finding whose it is.
@@ -351,7 +356,8 @@ impl Scene<'_> {
             (false, Some(_)) => pattern.clone(),
         };
         let pinned = patterns.iter().map(|pattern| (pin(pattern), true));
-        Some(first_of(pinned.chain(patterns.iter().map(|pattern| (pattern.clone(), false))).collect()))
+        let unpinned = patterns.iter().map(|pattern| (pattern.clone(), false));
+        Some(as_warned(forward, first_of(pinned.chain(unpinned).collect())))
     }
 
     /// The names of the Config rules whose compliance these accounts may report to a Region.
@@ -412,14 +418,71 @@ fn common_prefix(names: &BTreeSet<String>) -> Option<&str> {
     (end > 2).then(|| &word[..=end])
 }
 
-/// The first pattern that the quota lets through. One of somebody's own that is longer by itself was warned of, and is
-/// tried as it is.
-fn first_of(patterns: Vec<(Value, bool)>) -> Choice {
-    let shortest = patterns.iter().map(|(pattern, _)| length(pattern)).min().unwrap_or_default();
-    let by_itself = patterns.len() <= 2 && shortest > QUOTA_CHARS && shortest <= MOST_CHARS;
-    let most = if by_itself { shortest } else { QUOTA_CHARS };
-    match patterns.into_iter().find(|(pattern, _)| length(pattern) <= most) {
-        Some((pattern, pinned)) => Choice::Fits { pattern, pinned },
-        None => Choice::TooLong(shortest),
+/// The same, but for a pattern of somebody's own that is longer by itself: that was warned of, and is tried as it is.
+fn as_warned(forward: &Forward, choice: Choice) -> Choice {
+    match choice {
+        Choice::TooLong(pattern) if matches!(forward.what, Selected::Pattern(_)) => {
+            Choice::Fits { pattern, pinned: false }
+        }
+        choice => choice,
+    }
+}
+
+/// The first pattern that the quota lets through.
+fn first_of(mut patterns: Vec<(Value, bool)>) -> Choice {
+    if let Some(fits) = patterns.iter().position(|(pattern, _)| length(pattern) <= QUOTA_CHARS) {
+        let (pattern, pinned) = patterns.swap_remove(fits);
+        return Choice::Fits { pattern, pinned };
+    }
+    let shortest = patterns.into_iter().map(|(pattern, _)| pattern).min_by_key(length).unwrap_or_default();
+    Choice::TooLong(shortest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn compliance() -> Forward {
+        let what = Selected::Preset { preset: Preset::ConfigCompliance, minimum_severity: None };
+        Forward { name: "config-compliance".to_owned(), what, transform: None }
+    }
+
+    #[test]
+    fn what_names_begin_with_is_a_word_of_its_own() {
+        for (given, prefix) in [
+            (&["baseline-a", "baseline-b"][..], Some("baseline-")),
+            (&["baseline-cloud-trail", "baseline-cloud-watch"], Some("baseline-cloud-")),
+            (&["baseline-a"], Some("baseline-")),
+            (&["baseline", "baseline-a"], None),
+            (&["cloudtrail", "cloudwatch"], None),
+            (&["a-x", "a-y"], None),
+            (&["ä-one", "ö-two"], None),
+            (&[], None),
+        ] {
+            assert_eq!(common_prefix(&names(given)), prefix, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn compliance_is_selected_by_the_names_of_rules_then_by_what_these_begin_with() {
+        assert!(selected(&compliance(), BTreeSet::new).is_none(), "no rule, nothing to forward");
+        let few = names(&["baseline-a", "baseline-b"]);
+        let patterns = selected(&compliance(), || few.clone()).unwrap();
+        assert_eq!(patterns[0]["detail"]["configRuleName"], json!(few));
+        assert_eq!(patterns[1]["detail"]["configRuleName"], json!([{"prefix": "baseline-"}]));
+
+        let all = |patterns: Vec<Value>| first_of(patterns.into_iter().map(|pattern| (pattern, true)).collect());
+        let many = |word: &str| (0..100).map(|n| format!("{word}{n}-some-long-name-of-a-rule")).collect();
+        let Choice::Fits { pattern, .. } = all(selected(&compliance(), || many("baseline-")).unwrap()) else {
+            panic!("the prefix fits")
+        };
+        assert_eq!(pattern["detail"]["configRuleName"], json!([{"prefix": "baseline-"}]));
+        assert!(
+            matches!(all(selected(&compliance(), || many("")).unwrap()), Choice::TooLong(shortest) if length(&shortest) > 3_000)
+        );
     }
 }
