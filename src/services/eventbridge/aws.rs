@@ -459,7 +459,8 @@ async fn put_targets(targets: &[SdkTarget], order: &Order<'_>) -> Result<(), OpE
             .settling_if(unsettled)
             .run(|| async {
                 let put = session.eventbridge().put_targets().rule(rule).event_bus_name(bus);
-                put_whole(send!(eventbridge, region, put.set_targets(Some(some.to_vec()))).await?)
+                let answer = send!(eventbridge, region, put.set_targets(Some(some.to_vec()))).await?;
+                put_failure(&answer).map_or(Ok(()), Err)
             })
             .await?;
     }
@@ -474,7 +475,8 @@ async fn remove_targets(ids: Vec<String>, order: &Order<'_>) -> Result<(), OpErr
             .call(region, "eventbridge", "RemoveTargets")
             .run(|| async {
                 let remove = session.eventbridge().remove_targets().rule(rule).event_bus_name(bus);
-                remove_whole(send!(eventbridge, region, remove.set_ids(Some(some.to_vec()))).await?)
+                let answer = send!(eventbridge, region, remove.set_ids(Some(some.to_vec()))).await?;
+                remove_failure(&answer).map_or(Ok(()), Err)
             })
             .await?;
     }
@@ -511,20 +513,16 @@ fn failure<E>(error: E, request_id: Option<&str>) -> SdkError<E, HttpResponse> {
     SdkError::service_error(error, response)
 }
 
-fn put_whole(answer: PutTargetsOutput) -> Result<(), SdkError<PutTargetsError, HttpResponse>> {
+fn put_failure(answer: &PutTargetsOutput) -> Option<SdkError<PutTargetsError, HttpResponse>> {
     let entries = answer.failed_entries().iter().map(|e| (e.target_id(), e.error_code(), e.error_message()));
-    match failed_entry(answer.failed_entry_count(), entries) {
-        Some(error) => Err(failure(PutTargetsError::generic(error), answer.request_id())),
-        None => Ok(()),
-    }
+    let error = failed_entry(answer.failed_entry_count(), entries)?;
+    Some(failure(PutTargetsError::generic(error), answer.request_id()))
 }
 
-fn remove_whole(answer: RemoveTargetsOutput) -> Result<(), SdkError<RemoveTargetsError, HttpResponse>> {
+fn remove_failure(answer: &RemoveTargetsOutput) -> Option<SdkError<RemoveTargetsError, HttpResponse>> {
     let entries = answer.failed_entries().iter().map(|e| (e.target_id(), e.error_code(), e.error_message()));
-    match failed_entry(answer.failed_entry_count(), entries) {
-        Some(error) => Err(failure(RemoveTargetsError::generic(error), answer.request_id())),
-        None => Ok(()),
-    }
+    let error = failed_entry(answer.failed_entry_count(), entries)?;
+    Some(failure(RemoveTargetsError::generic(error), answer.request_id()))
 }
 
 #[cfg(test)]
