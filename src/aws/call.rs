@@ -30,6 +30,7 @@ pub struct Call<'a> {
     service: &'static str,
     operation: &'static str,
     settling: &'static [&'static str],
+    settling_if: fn(&OpError) -> Option<Duration>,
 }
 
 impl<'a> Call<'a> {
@@ -39,13 +40,21 @@ impl<'a> Call<'a> {
         service: &'static str,
         operation: &'static str,
     ) -> Self {
-        Call { session, region, service, operation, settling: &[] }
+        Call { session, region, service, operation, settling: &[], settling_if: |_| None }
     }
 
     /// Error codes that mean "not visible yet" here: they are waited out for up to two minutes.
     #[must_use]
     pub fn settling(mut self, codes: &'static [&'static str]) -> Self {
         self.settling = codes;
+        self
+    }
+
+    /// Errors that mean "not visible yet" by what they say, where their code alone means other things, too: how long
+    /// each is waited out, from the first attempt on.
+    #[must_use]
+    pub fn settling_if(mut self, patience: fn(&OpError) -> Option<Duration>) -> Self {
+        self.settling_if = patience;
         self
     }
 
@@ -71,7 +80,7 @@ impl<'a> Call<'a> {
             operation = self.operation,
         );
         async move {
-            let deadline = Instant::now() + PATIENCE;
+            let start = Instant::now();
             let mut attempt = 1;
             loop {
                 let failed = match self.attempt(&mut send).await {
@@ -83,7 +92,7 @@ impl<'a> Call<'a> {
                 };
                 let error = error::translate(&failed, &self, attempt);
                 tracing::debug!(attempt, code = error.code, request_id = error.request_id, "failed");
-                let Some(wait) = self.pause(&error, attempt, deadline) else { return Err(error) };
+                let Some(wait) = self.pause(&error, attempt, start) else { return Err(error) };
                 self.session.aws.events.tell(Event::CallRetried {
                     account: self.session.account,
                     region: self.region.clone(),
@@ -115,10 +124,11 @@ impl<'a> Call<'a> {
     }
 
     /// How long to wait before the next attempt; `None` gives up.
-    fn pause(&self, error: &OpError, attempt: u32, deadline: Instant) -> Option<Duration> {
-        if error.has_code(self.settling) {
+    fn pause(&self, error: &OpError, attempt: u32, start: Instant) -> Option<Duration> {
+        let patience = if error.has_code(self.settling) { Some(PATIENCE) } else { (self.settling_if)(error) };
+        if let Some(patience) = patience {
             let wait = SETTLE_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(attempt.min(8)));
-            return (Instant::now() + wait < deadline).then_some(wait);
+            return (Instant::now() + wait < start + patience).then_some(wait);
         }
         let worth_it = matches!(error.fault, Fault::Throttled | Fault::Unreachable);
         (worth_it && attempt < MAX_ATTEMPTS).then(|| jittered(FIRST_PAUSE * 2u32.saturating_pow(attempt - 1)))

@@ -8,7 +8,7 @@ use globset::GlobMatcher;
 use super::{Account, Baseline, RegionChoice};
 use crate::model::{GlobError, Region};
 use crate::services::Service;
-use crate::services::config::config::ConfigRule;
+use crate::services::config::section::ConfigRule;
 use crate::services::eventbridge::config::Forward;
 
 /// What some accounts have otherwise.

@@ -110,7 +110,7 @@ impl<'a> Survey<'a> {
             }
         }
         let mut entered = self.enter_all(&to_enter).await;
-        let mut shared = self.regions_of(&entered);
+        let mut shared = self.regions_of(&entered, baseline);
 
         // The holders of what all accounts share come next: the others are planned with what is known of it.
         let mut plan = Plan::default();
@@ -207,7 +207,7 @@ impl<'a> Survey<'a> {
     }
 
     /// What is known of Regions by now.
-    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>) -> Shared {
+    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>, baseline: &Baseline) -> Shared {
         let known = |id: &AccountId| self.profiles.account(*id).is_some_and(|account| account.baseline);
         let regions: BTreeMap<AccountId, Vec<Region>> = entered
             .iter()
@@ -217,6 +217,11 @@ impl<'a> Survey<'a> {
         let mut hub: BTreeSet<Region> = regions.values().flatten().cloned().collect();
         // Where the security account could not be entered, what depends on it there is reported by its own name.
         if let Some(Ok(security)) = entered.get(&self.profiles.security) {
+            // What comes from elsewhere is received, too.
+            let fallback = baseline.events.as_ref().and_then(|events| events.fallback_region.clone());
+            if hub.iter().any(|region| !security.enabled.contains(region)) {
+                hub.extend(fallback);
+            }
             hub.retain(|region| security.enabled.contains(region));
         }
         Shared { regions, hub: hub.into_iter().collect(), ..Shared::default() }
@@ -376,6 +381,7 @@ fn holders(profiles: &Profiles) -> Vec<AccountId> {
 /// run is not narrowed away from what events and members depend on.
 fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selection: &Selection) -> bool {
     let home = target.region == declared.profiles.home_region;
+    let fallback = declared.baseline.events.as_ref().and_then(|events| events.fallback_region.as_ref());
     let dependents: &[Service] = match service {
         Service::Kms | Service::S3 if home => return true,
         Service::Guardduty if declared.baseline.guardduty.as_ref().is_some_and(|g| g.membership) => {
@@ -384,7 +390,19 @@ fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selecti
         Service::Guardduty => &[],
         _ => &[Service::Eventbridge, Service::Sns, Service::Lambda, Service::Sqs],
     };
-    dependents.iter().any(|dependent| selection.takes_service_in(*dependent, &target.region))
+    let dependent_regions = |dependent: Service| match (dependent, fallback) {
+        // Events come here from Regions that are not this one.
+        (Service::Eventbridge, Some(fallback)) if *fallback == target.region => known_regions(declared),
+        _ => vec![&target.region],
+    };
+    dependents.iter().any(|dependent| {
+        dependent_regions(*dependent).iter().any(|region| selection.takes_service_in(*dependent, region))
+    })
+}
+
+/// Every Region that gets the baseline in some account, as far as this run knows.
+fn known_regions<'a>(declared: &Declared<'a>) -> Vec<&'a Region> {
+    declared.shared.regions.values().flatten().chain(&declared.shared.hub).collect()
 }
 
 /// What an account should hold for itself.

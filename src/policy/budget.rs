@@ -6,6 +6,10 @@ pub const BUCKET_POLICY_MAX_BYTES: usize = 20 * 1024;
 /// The largest key policy that KMS takes, in bytes (AWS KMS Developer Guide, "Resource quotas": 32 KB, fixed).
 pub const KEY_POLICY_MAX_BYTES: usize = 32 * 1024;
 
+/// The largest policy that an event bus takes, in characters, which in policies are bytes (EventBridge User Guide,
+/// "Quotas": 10,240).
+pub const BUS_POLICY_MAX_BYTES: usize = 10_240;
+
 /// The first candidate whose [`Policy::size`] is within `budget` bytes, and its place in the row.
 ///
 /// Candidates come strictest first; those after the first that fits are never built.

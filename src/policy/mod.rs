@@ -22,7 +22,7 @@ mod parse;
 mod pattern;
 mod principal;
 
-pub use budget::{BUCKET_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES, first_that_fits};
+pub use budget::{BUCKET_POLICY_MAX_BYTES, BUS_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES, first_that_fits};
 pub use document::{
     Actions, Conditions, Effect, Policy, PrincipalType, Principals, Resources, Statement, VERSION_2008, VERSION_2012,
     Who,

@@ -1,21 +1,49 @@
-//! In which form the policies that every account's logs depend on are written, where somebody should know.
+//! In which form the policies that every account's logs and events depend on are written, where somebody should know.
 
-use super::{Declared, Note, kms, s3};
+use super::{Declared, Note, eventbridge, kms, s3};
 use crate::model::Address;
-use crate::policy::{BUCKET_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES};
+use crate::policy::{BUCKET_POLICY_MAX_BYTES, BUS_POLICY_MAX_BYTES, KEY_POLICY_MAX_BYTES};
 
-/// A policy: what it is, where, its form (number, of how many, what it admits by), and AWS's limit in bytes.
-type Shaped = (&'static str, Option<Address>, Option<(usize, usize, &'static str)>, usize);
+/// A policy.
+struct Shaped {
+    what: &'static str,
+    address: Option<Address>,
+    /// Its form: number, of how many, what it admits by.
+    form: Option<(usize, usize, &'static str)>,
+    /// AWS's limit in bytes.
+    limit: usize,
+    /// How many accounts it admits.
+    accounts: usize,
+}
 
 /// One note for each policy that cannot take its tightest form: which it takes instead and what that admits by, or
-/// that none fits.
+/// that none fits; and for each rule that cannot name the accounts it is about.
 pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
-    let policies = [
-        ("bucket policy", s3::address(declared), s3::policy_form(declared), BUCKET_POLICY_MAX_BYTES),
-        ("key policy", kms::address(declared), kms::policy_form(declared), KEY_POLICY_MAX_BYTES),
-    ];
     let accounts = declared.senders().len();
-    let note = |(what, address, form, limit): Shaped| {
+    let mut policies = vec![
+        Shaped {
+            what: "bucket policy",
+            address: s3::address(declared),
+            form: s3::policy_form(declared),
+            limit: BUCKET_POLICY_MAX_BYTES,
+            accounts,
+        },
+        Shaped {
+            what: "key policy",
+            address: kms::address(declared),
+            form: kms::policy_form(declared),
+            limit: KEY_POLICY_MAX_BYTES,
+            accounts,
+        },
+    ];
+    policies.extend(eventbridge::bus_addresses(declared).into_iter().map(|bus| Shaped {
+        what: "bus policy",
+        form: eventbridge::policy_form(declared, &bus),
+        address: Some(bus),
+        limit: BUS_POLICY_MAX_BYTES,
+        accounts: eventbridge::senders(declared).len(),
+    }));
+    let note = |Shaped { what, address, form, limit, accounts }: Shaped| {
         let text = match form {
             Some((1, ..)) => return None,
             Some((form, forms, admits_by)) => format!(
@@ -30,5 +58,5 @@ pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
         };
         Some(Note { target: address?.target, topic: "policy-form".to_owned(), text })
     };
-    policies.into_iter().filter_map(note).collect()
+    policies.into_iter().filter_map(note).chain(eventbridge::pattern_notes(declared)).collect()
 }

@@ -51,10 +51,14 @@ impl SharedPolicy {
         }
     }
 
-    /// The accounts whose logs our own statements let AWS's services write: what an owner or a reader is granted says
-    /// nothing about that.
+    /// The accounts whose logs our own statements let AWS's services write, and those that they let put events: what an
+    /// owner or a reader is granted says nothing about either.
     pub fn admitted(&self) -> BTreeSet<AccountId> {
-        self.document.owned().filter(|statement| is_for_services(statement)).flat_map(Statement::account_ids).collect()
+        let writers = self.document.owned().filter(|statement| is_for_services(statement));
+        // The account in the bus's own ARN is its owner, and not one that sends.
+        let senders = self.document.owned().filter(|statement| is_for_events(statement));
+        let senders = senders.map(|statement| Statement { resources: None, ..statement.clone() });
+        writers.cloned().chain(senders).flat_map(|statement| statement.account_ids()).collect()
     }
 
     /// Every account that our own statements name.
@@ -141,6 +145,10 @@ fn is_for_services(statement: &Statement) -> bool {
         &statement.principal,
         Some(Principals::Principal(Who::Named(lists))) if lists.contains_key(&PrincipalType::Service)
     )
+}
+
+fn is_for_events(statement: &Statement) -> bool {
+    statement.actions.names().iter().any(|action| action.eq_ignore_ascii_case("events:PutEvents"))
 }
 
 /// The access that the running role must still have after a policy was written.

@@ -3,8 +3,9 @@
 
 mod cloudtrail;
 mod config;
-mod iam;
+mod eventbridge;
 mod guardduty;
+mod iam;
 mod kms;
 mod lambda;
 mod s3;
@@ -78,7 +79,7 @@ fn other_policy() -> SharedPolicy {
 
 fn cases() -> Vec<(Address, Spec, Case)> {
     let mut all = Vec::new();
-    for (address, spec) in declared_specs() {
+    for (address, spec) in declared_specs().into_iter().chain(eventbridge::specs()) {
         let cases = match &spec {
             Spec::KmsKey(key) => kms::cases(key),
             Spec::S3Bucket(bucket) => s3::cases(bucket),
@@ -97,6 +98,8 @@ fn cases() -> Vec<(Address, Spec, Case)> {
             Spec::SnsSubscription(subscription) => sns::subscription_cases(subscription),
             Spec::GuarddutyDetector(detector) => guardduty::detectors(detector),
             Spec::GuarddutyPublishingDestination(destination) => guardduty::destinations(destination),
+            Spec::EventbridgeBus(bus) => eventbridge::bus_cases(bus),
+            Spec::EventbridgeRule(rule) => eventbridge::rule_cases(rule),
             _ => Vec::new(),
         };
         all.extend(cases.into_iter().map(|case| (address.clone(), spec.clone(), case)));
@@ -158,6 +161,15 @@ fn taken(asked: &str) -> (u16, &'static str) {
         "GetTopicAttributes" => (200, sns::ATTRIBUTES),
         "GetQueueUrl" => (200, r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/222222222222/alerts"}"#),
         "GetQueueAttributes" => (200, sqs::ATTRIBUTES),
+        "DescribeEventBus" => (
+            200,
+            concat!(
+                r#"{"Name": "security", "Policy": "{\"Version\": \"2012-10-17\", \"Statement\": {\"Sid\": \"Somebody\", "#,
+                r#"\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"example.amazonaws.com\"}, "#,
+                r#"\"Action\": \"s3:GetObject\", \"Resource\": \"*\"}}"}"#,
+            ),
+        ),
+        "PutRule" => (200, r#"{"RuleArn": "arn:aws:events:us-east-1:222222222222:rule/baseline-root-login"}"#),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
         _ => (200, "{}"),
@@ -208,7 +220,7 @@ async fn a_session_that_may_only_read_sends_no_write_of_any_kind() {
         assert_eq!(error.fault, Fault::Refused, "{address}, {}: {error}", case.what);
         assert!(error.message.contains("may only read"), "{error}");
         let sent = wire.sent();
-        let reads = |asked: &String| asked.starts_with("GET") || asked.starts_with("Get");
+        let reads = |asked: &String| ["GET", "Get", "Describe"].iter().any(|verb| asked.starts_with(verb));
         assert!(sent.iter().all(reads), "{address}, {}: {sent:?}", case.what);
         assert_eq!(session.aws.ledger().mutating(), 0);
     }
@@ -237,6 +249,7 @@ async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten(
         }
     }
     assert_eq!(tried, 5);
+    assert_eq!(tried, 3);
 }
 
 #[tokio::test]

@@ -1,9 +1,33 @@
 //! Events: which are forwarded from every account, and the bus and the rules that receive them.
+//!
+//! Every account has a rule per forward on its default bus, whose target is the security account's bus in the same
+//! Region; there, a rule of the same name on that bus tells the topic. EventBridge forwards an event once only
+//! (EventBridge User Guide, "Sending and receiving events between AWS accounts"), so that nothing comes in between. The
+//! security account's own events are matched where they happen, on its default bus, and are sent nowhere.
 
 pub mod config;
+mod forward;
+mod pattern;
+mod policy;
+mod preset;
+mod rules;
 mod spec;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
+#[cfg(test)]
+mod tests;
 
-pub use spec::{Bus, Rule, cells, desire, receiving_bus};
+pub use rules::{cells, desire, pattern_notes, receiving_bus};
+pub use spec::{Bus, Rule, RuleTarget};
+
+pub(super) use policy::{bus_addresses, policy_form, senders};
+
+/// The bus that every account has in every Region.
+pub(super) const DEFAULT_BUS: &str = "default";
+
+/// What the names of our rules begin with.
+pub(super) const RULE_PREFIX: &str = "baseline-";
+
+/// What the ids of our targets begin with; other targets of our rules are somebody's, and stay.
+pub(super) const TARGET_PREFIX: &str = "baseline";

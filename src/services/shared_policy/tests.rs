@@ -28,6 +28,24 @@ fn only_what_services_write_for_counts_as_admitted() {
 }
 
 #[test]
+fn whoever_may_put_events_counts_as_admitted_and_the_owner_of_the_bus_does_not() {
+    let bus = "arn:aws:events:eu-west-1:222222222222:event-bus/default";
+    let put = || Statement::allow("BaselineForward", ["events:PutEvents"]).on([bus]);
+    let roots = put().for_arns(["arn:aws:iam::333333333333:root"]);
+    let condition = put().for_everyone().when("StringEquals", "aws:PrincipalAccount", ["333333333333"]);
+    for statement in [roots, condition] {
+        let seen = SharedPolicy::ours(vec![statement], false);
+        assert_eq!(seen.admitted(), BTreeSet::from([id("333333333333")]));
+        let wanted = SharedPolicy::ours(vec![put().for_arns(["arn:aws:iam::444444444444:root"])], false);
+        let survival = Survival { actions: &[], resource: bus };
+        let refusals = |terms: &Terms| wanted.refusals(Some(&seen), terms, "bus policy", 10_240, &survival);
+        let [refusal] = &refusals(&Terms::default())[..] else { panic!("one refusal") };
+        assert!(refusal.contains("no longer admit 333333333333"), "{refusal}");
+        assert!(refusals(&Terms { allow_remove_accounts: true, ..Terms::default() }).is_empty());
+    }
+}
+
+#[test]
 fn what_other_people_wrote_is_kept_and_counted() {
     let mut seen = SharedPolicy::seen(Policy::new(vec![statement("Theirs"), sender("333333333333")]));
     let bytes = seen.foreign_bytes();
