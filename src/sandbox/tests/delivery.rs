@@ -300,6 +300,12 @@ async fn services_raise_only_what_could_happen() {
     let raise_at = |region: &str, event: Raised| sandbox.raise(raise(PROJECT, region, event));
     assert!(raise_at(REGION, Raised::SecurityGroup).unwrap_err().contains("no trail"));
     record(&chain, PROJECT, REGION).await;
+    assert!(raise_at("eu-west-1", Raised::GuarddutyFinding).unwrap_err().contains("GuardDuty is not on"));
+    super::detectors::detector(&chain.project.at("eu-west-1")).await;
+    assert!(raise_at("eu-west-1", Raised::ConfigCompliance).unwrap_err().contains("no AWS Config rule"));
+    let rule = json!({ "ConfigRule": { "ConfigRuleName": "simulated-rule",
+        "Source": { "Owner": "AWS", "SourceIdentifier": "CLOUD_TRAIL_ENABLED" } } });
+    assert_eq!(chain.project.at("eu-west-1").config("PutConfigRule", rule).await.code(), "ok");
     for event in [
         Raised::SecurityGroup,
         Raised::SecurityGroupOpenToWorld,

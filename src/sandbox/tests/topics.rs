@@ -172,6 +172,8 @@ async fn mail_waits_for_its_reader_and_a_function_gets_a_record() {
     let unsubscribe = sns(client, "Unsubscribe", &[("SubscriptionArn", &arn)]).await;
     assert!(unsubscribe.code() == "InvalidParameter" && unsubscribe.body.contains("pending"), "{}", unsubscribe.body);
     let function = format!("arn:aws:lambda:us-east-1:{SECURITY}:function:chat");
+    let made = json!({ "do": "create-function", "account": SECURITY, "region": "us-east-1", "name": "chat" });
+    assert_eq!(chain.start.tamper(made).await.status, 200);
     assert!(subscribe(client, &topic, "lambda", &function).await.starts_with(&topic));
     let publish = async || sns(client, "Publish", &[("TopicArn", &topic), ("Message", "hello")]).await;
     let sent = async |protocol: &str, outcome: &str| {
@@ -183,13 +185,21 @@ async fn mail_waits_for_its_reader_and_a_function_gets_a_record() {
     };
     publish().await;
     assert!(sent("email", "sent").await.is_empty());
+    let permission = json!({ "StatementId": "topics", "Action": "lambda:InvokeFunction",
+        "Principal": "sns.amazonaws.com", "SourceArn": topic });
+    let path = "/2015-03-31/functions/chat/policy";
+    assert_eq!(client.rest("lambda", "POST", path, permission).await.code(), "ok");
     let confirm = json!({ "do": "confirm-subscription", "subscription": "a@example.com" });
     assert_eq!(chain.start.tamper(confirm).await.status, 200);
     publish().await;
     assert_eq!(sent("email", "sent").await[0]["body"], "hello");
-    let invoked = sent("lambda", "invoked as sns.amazonaws.com").await;
-    assert_eq!(invoked.len(), 2);
-    let payload: Value = serde_json::from_str(invoked[0]["body"].as_str().unwrap()).unwrap();
+    // Only what came after the function's policy let SNS in.
+    let functions = chain.start.state().await["functions"].clone();
+    assert_eq!(
+        (&functions[0]["invocations"], &functions[0]["received"][0]["service"]),
+        (&json!(1), &json!("sns.amazonaws.com"))
+    );
+    let payload = &functions[0]["received"][0]["payload"];
     assert_eq!(payload["Records"][0]["EventSource"], "aws:sns");
     assert_eq!(payload["Records"][0]["Sns"]["Message"], "hello");
     let nobody = json!({ "do": "confirm-subscription", "subscription": "b@example.com" });
