@@ -3,6 +3,7 @@
 mod creations;
 mod statement;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -118,24 +119,41 @@ pub fn outcome_summary(outcomes: &[(Address, Outcome)]) -> String {
     format!("Apply: {}.", parts.join(", "))
 }
 
-/// Changes that differ only in where they are.
+/// Changes that differ only in where they are: in their account and Region, also where a value names these.
 struct Group<'a> {
     first: &'a Change,
     places: Vec<&'a Address>,
+    /// What is changed; with ACCOUNT and REGION for what differs from place to place.
+    fields: Cow<'a, [FieldChange]>,
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
     let mut order: Vec<Group<'_>> = Vec::new();
+    // By the very same words, or by the same words but for the place: one that is named by chance parts nothing.
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for change in &plan.changes {
-        let fields = serde_json::to_string(&change.fields).unwrap_or_default();
-        let key = format!("{}\n{}\n{:?}\n{fields}", change.address.kind, change.address.name, change.action);
-        match index.get(&key) {
-            Some(at) => order[*at].places.push(&change.address),
-            None => {
-                index.insert(key, order.len());
-                order.push(Group { first: change, places: vec![&change.address] });
+        let Address { target: Target { account, region }, kind, name } = &change.address;
+        let said = serde_json::to_string(&change.fields).unwrap_or_default();
+        let placeless = anywhere(&said, *account, region);
+        let key = |said: &str| format!("{kind}\n{name}\n{:?}\n{said}", change.action);
+        let keys = [key(&said), key(&placeless)];
+        let at = match keys.iter().find_map(|key| index.get(key)) {
+            Some(at) => {
+                let group = &mut order[*at];
+                group.places.push(&change.address);
+                if matches!(group.fields, Cow::Borrowed(first) if first != change.fields) {
+                    group.fields = serde_json::from_str(&placeless).map_or(Cow::Borrowed(&change.fields), Cow::Owned);
+                }
+                *at
             }
+            None => {
+                let fields = Cow::Borrowed(&change.fields[..]);
+                order.push(Group { first: change, places: vec![&change.address], fields });
+                order.len() - 1
+            }
+        };
+        for key in keys {
+            index.entry(key).or_insert(at);
         }
     }
     order.sort_by_key(|group| (group.first.depth, group.first.address.kind));
@@ -143,7 +161,8 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
 }
 
 fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
-    let Change { address, action, reason, fields, .. } = group.first;
+    let Change { address, action, reason, .. } = group.first;
+    let fields = &group.fields[..];
     let title = format!("{} {}", address.kind, address.name);
     let line = match action {
         Action::Create => format!("{} {}", "+ create".green().bold(), title.bold()),
@@ -348,7 +367,8 @@ fn one_line(text: &str) -> String {
 
 /// What is said of a place, without the place: the same words are said of others.
 fn anywhere(text: &str, account: AccountId, region: &Region) -> String {
-    text.replace(account.as_str(), "ACCOUNT").replace(region.as_str(), "REGION")
+    let text = text.replace(account.as_str(), "ACCOUNT");
+    if region.is_global() { text } else { text.replace(region.as_str(), "REGION") }
 }
 
 fn others<'a>(text: &mut String, plan: &Plan, addresses: impl Iterator<Item = &'a Address>) {

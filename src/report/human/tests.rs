@@ -566,3 +566,21 @@ fn commands_for_somebody_else_are_lines_of_their_own() {
     assert!(!plan.complete());
     assert_snapshot!(shown_plan(&plan));
 }
+
+#[test]
+fn values_that_name_their_own_place_are_one_block() {
+    let mut plan = estate(3);
+    for n in 0..3 {
+        for place in REGIONS {
+            let topic =
+                |owner: &str| json!({"topic": format!("arn:aws:sns:{place}:{owner}:alerts"), "home": "us-east-1"});
+            plan.changes.push(update(trail_at(n, place), topic("999999999999"), topic(&account(n))));
+        }
+    }
+    assert_snapshot!(shown_plan(&plan));
+    // What is the same everywhere is shown as it is.
+    for change in &mut plan.changes {
+        change.fields = diff(&json!({"home": "eu-west-1"}), &json!({"home": "us-east-1"}));
+    }
+    assert_snapshot!(shown_plan(&plan));
+}
