@@ -34,6 +34,7 @@ pub const WRITES: &[&str] = &[
     "CreatePublishingDestination",
     "DeleteMembers",
     "InviteMembers",
+    "StartMonitoringMembers",
     "TagResource",
     "UpdateDetector",
     "UpdatePublishingDestination",
