@@ -334,7 +334,8 @@ async fn services_raise_only_what_could_happen() {
     let free = json!({ "source": "aws.x", "detail-type": "X", "detail": { "a": 1 } });
     let raised = post(with(free)).await;
     assert_eq!((raised.status, &raised.json()["deliveries"]), (200, &json!(0)));
-    assert_eq!(post(with(json!({ "event": "guardduty-finding", "detail": { "severity": 2 } }))).await.status, 200);
+    let finding = json!({ "event": "guardduty-finding", "region": "eu-west-1", "detail": { "severity": 2 } });
+    assert_eq!(post(with(finding)).await.status, 200);
     assert_eq!(post(with(json!({ "event": "security-group" }))).await.status, 409);
     assert_eq!(post(place.clone()).await.status, 409);
     assert_eq!(post(with(json!({ "event": "weather" }))).await.status, 400);
