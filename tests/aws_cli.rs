@@ -1,8 +1,11 @@
 //! The AWS CLI, which other people wrote, against our sandbox.
 
+#[cfg(feature = "aws")]
+mod delivery;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -40,6 +43,8 @@ struct Estate {
     process: Child,
     directory: TempDir,
     aws: PathBuf,
+    /// What the sandbox said when it was ready.
+    announcement: String,
 }
 
 impl Drop for Estate {
@@ -54,11 +59,17 @@ struct Keys([(&'static str, String); 3]);
 
 impl Estate {
     fn start() -> Estate {
+        Estate::of(PROFILES, &[])
+    }
+
+    /// An estate with the accounts of this profiles file, and more arguments for the sandbox.
+    fn of(profiles: &str, arguments: &[&str]) -> Estate {
         let aws = Venv::get().program("aws");
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("profiles.toml"), PROFILES).unwrap();
+        std::fs::write(directory.path().join("profiles.toml"), profiles).unwrap();
         let mut process = Command::new(baseline_path())
             .args(["sandbox", "--profiles", "profiles.toml"])
+            .args(arguments)
             .current_dir(directory.path())
             .env_clear()
             // Its settings file goes with the directory, also when it is killed.
@@ -70,22 +81,30 @@ impl Estate {
         let mut announcement = String::new();
         BufReader::new(process.stderr.take().unwrap()).read_line(&mut announcement).unwrap();
         assert!(announcement.contains("a simulation of AWS, not AWS"), "{announcement}");
-        Estate { process, directory, aws }
+        Estate { process, directory, aws, announcement }
     }
 
-    fn run(&self, keys: Option<&Keys>, arguments: &[&str]) -> std::process::Output {
+    /// A shell that has read what the sandbox printed and runs a program.
+    fn shell(&self, program: &Path) -> Command {
         let mut command = Command::new("sh");
         command
             .args(["-c", r#". ./sandbox.env; eval "$KEYS"; exec "$@""#, "sh"])
-            .arg(&self.aws)
-            .args(["--output", "json"])
-            .args(arguments)
+            .arg(program)
             .current_dir(self.directory.path())
             .env_clear()
             .env("HOME", self.directory.path())
             .env("PATH", "/usr/bin:/bin");
+        command
+    }
+
+    fn run(&self, keys: Option<&Keys>, arguments: &[&str]) -> std::process::Output {
         let exports = keys.iter().flat_map(|keys| &keys.0).map(|(name, value)| format!("export {name}='{value}';"));
-        command.env("KEYS", exports.collect::<String>()).output().unwrap()
+        self.shell(&self.aws)
+            .args(["--output", "json"])
+            .args(arguments)
+            .env("KEYS", exports.collect::<String>())
+            .output()
+            .unwrap()
     }
 
     /// A call that succeeds, and its answer.

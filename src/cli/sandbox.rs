@@ -18,15 +18,18 @@ use crate::sandbox::{LIMITS, Options, Sandbox};
 const ABOUT: &str = "\
 Serves a simulated AWS on loopback, with the accounts and roles of the profiles file.
 
-It speaks the real wire protocols of STS, EC2 (DescribeRegions only), CloudTrail, KMS and S3, so that this tool, the \
-AWS CLI and any SDK can be tried against it. It prints `export NAME=value` lines on standard output, nothing else, \
-and serves until it is interrupted:
+It speaks the real wire protocols of STS, EC2 (DescribeRegions only), IAM, CloudTrail, AWS Config, GuardDuty, \
+EventBridge, SNS, SQS, Lambda, KMS and S3, so that this tool, the AWS CLI and any SDK can be tried against it. It \
+prints `export NAME=value` lines on standard output, nothing else, and serves until it is interrupted:
 
     baseline sandbox > sandbox.env &
     . ./sandbox.env
 
-POST /_sandbox/tamper changes the estate behind its owner's back; GET /_sandbox/state and GET /_sandbox/calls show \
-what there is and what was called.";
+Version 1 of the AWS CLI looks for SQS at AWS itself, whatever AWS_ENDPOINT_URL says: give it --endpoint-url \
+\"$AWS_ENDPOINT_URL\". IAM is in the partition's global Region: give it --region us-east-1 or its like.
+
+POST /_sandbox/tamper changes the estate behind its owner's back, POST /_sandbox/raise lets an AWS service put an \
+event on an account's bus; GET /_sandbox/state and GET /_sandbox/calls show what there is and what was called.";
 
 /// Serves a simulated AWS on loopback, with the accounts and roles of the profiles file.
 #[derive(Debug, Args)]

@@ -9,4 +9,5 @@ mod interruption;
 mod key;
 mod modes;
 mod selection;
+mod size;
 mod trail;

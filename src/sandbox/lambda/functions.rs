@@ -90,20 +90,24 @@ pub(super) fn find<'a>(world: &'a World, call: &Call<'_>, named: &Named) -> Resu
     function.filter(known).ok_or_else(|| not_found(format!("Function not found: {arn}")))
 }
 
+/// `GetFunction`: of what it says, the configuration.
 pub(super) fn get(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
+    Ok(json!({ "Configuration": configuration(world, call)? }))
+}
+
+/// `GetFunctionConfiguration`.
+pub(super) fn configuration(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
     let named = named(call)?;
     let function = find(world, call, &named)?;
     let version = if named.qualifier.is_empty() { "$LATEST" } else { &named.qualifier };
     Ok(json!({
-        "Configuration": {
-            "FunctionName": named.name,
-            "FunctionArn": arn(world, &named),
-            "LastModified": iso(function.created),
-            "Version": version,
-            "RevisionId": function.revision,
-            "PackageType": "Zip",
-            "State": "Active",
-            "LastUpdateStatus": "Successful",
-        },
+        "FunctionName": named.name,
+        "FunctionArn": arn(world, &named),
+        "LastModified": iso(function.created),
+        "Version": version,
+        "RevisionId": function.revision,
+        "PackageType": "Zip",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
     }))
 }

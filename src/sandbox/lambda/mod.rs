@@ -95,13 +95,13 @@ fn route(http: &Http) -> String {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let name = match (http.method.as_str(), &path[..]) {
         ("GET", ["2015-03-31", "functions", _]) => "GetFunction",
+        ("GET", ["2015-03-31", "functions", _, "configuration"]) => "GetFunctionConfiguration",
         ("GET", ["2015-03-31", "functions", _, "policy"]) => "GetPolicy",
         ("POST", ["2015-03-31", "functions", _, "policy"]) => "AddPermission",
         ("DELETE", ["2015-03-31", "functions", _, "policy", _]) => "RemovePermission",
         ("GET", ["2015-03-31", "functions"]) => "ListFunctions",
         ("POST", ["2015-03-31", "functions"]) => "CreateFunction",
         ("DELETE", ["2015-03-31", "functions", _]) => "DeleteFunction",
-        ("GET", ["2015-03-31", "functions", _, "configuration"]) => "GetFunctionConfiguration",
         ("POST", ["2015-03-31", "functions", _, "invocations"]) => "Invoke",
         _ => "",
     };
@@ -115,6 +115,7 @@ fn resource(world: &World, call: &Call<'_>) -> String {
 fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
     match call.operation {
         "GetFunction" => functions::get(world, call).map(Answer::Json),
+        "GetFunctionConfiguration" => functions::configuration(world, call).map(Answer::Json),
         "GetPolicy" => permissions::get(world, call).map(Answer::Json),
         "AddPermission" => permissions::add(world, call).map(|out| Answer::Http(Reply::json(201, &out))),
         "RemovePermission" => permissions::remove(world, call)

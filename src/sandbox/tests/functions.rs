@@ -55,6 +55,8 @@ async fn a_function_is_found_by_every_form_of_its_name() {
     for name in ["chat", &format!("{PROJECT}:function:chat"), ARN, &encoded] {
         let found = get(&chain.project, name, "").await;
         assert_eq!(found.json()["Configuration"]["FunctionArn"], ARN, "{name}");
+        let alone = get(&chain.project, name, "/configuration").await;
+        assert_eq!(alone.json(), found.json()["Configuration"], "{name}");
     }
     for name in ["chat:live", "chat:live?Qualifier=live"] {
         assert_eq!(get(&chain.project, name, "").await.json()["Configuration"]["Version"], "live", "{name}");
@@ -68,6 +70,7 @@ async fn a_function_is_found_by_every_form_of_its_name() {
     ] {
         assert_eq!(get(&chain.project, name, "").await.code(), code, "{name}");
     }
+    assert_eq!(get(&chain.project, "none", "/configuration").await.code(), "ResourceNotFoundException");
     let missing = get(&chain.project, "none", "").await;
     assert_eq!(missing.status, 404);
     let message = "Function not found: arn:aws:lambda:us-east-1:333333333333:function:none";
