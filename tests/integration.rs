@@ -4,6 +4,8 @@ mod aws_cli;
 mod command_line;
 #[cfg(feature = "aws")]
 mod demo;
+#[cfg(feature = "aws")]
+mod docs;
 mod house;
 mod invalid;
 #[cfg(feature = "aws")]

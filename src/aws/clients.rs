@@ -130,9 +130,9 @@ fn http_client() -> Result<SharedHttpClient, StartError> {
 /// Whether a session may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Only operations on the read list leave the process.
+    /// Only operations on the read lists leave the process.
     Read,
-    /// Everything does.
+    /// Those on the write lists do, too.
     Write,
 }
 
@@ -302,7 +302,13 @@ pub(super) fn is_read(service: &str, operation: &str) -> bool {
     reads.contains(&operation)
 }
 
-/// Installed in every client: counts what is sent, and without write access lets only the read list through.
+/// Whether an operation is one that this tool ever sends to change something.
+fn is_write(service: &str, operation: &str) -> bool {
+    service.parse::<Service>().is_ok_and(|service| service.writes().contains(&operation))
+}
+
+/// Installed in every client: counts what is sent, and lets nothing through that no service lists: without write access
+/// the reads alone, with it the writes besides.
 ///
 /// It asks the SDK for the operation, so that it does not depend on what a caller says it is doing.
 #[derive(Debug)]
@@ -314,10 +320,14 @@ struct Guard {
 
 /// The guard's refusal: nothing was sent.
 #[derive(Debug, thiserror::Error)]
-#[error("{service}:{operation} is not on the list of reads, and this run may only read")]
+#[error("{service}:{operation} is {}", match access {
+    Access::Read => "not on the list of reads, and this run may only read",
+    Access::Write => "neither on the list of reads nor on that of writes",
+})]
 pub(super) struct Refused {
     service: &'static str,
     operation: String,
+    access: Access,
 }
 
 impl Intercept for Guard {
@@ -333,10 +343,10 @@ impl Intercept for Guard {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
-        if self.access == Access::Write || is_read(self.service, operation) {
+        if is_read(self.service, operation) || (self.access == Access::Write && is_write(self.service, operation)) {
             return Ok(());
         }
-        Err(Refused { service: self.service, operation: operation.to_owned() }.into())
+        Err(Refused { service: self.service, operation: operation.to_owned(), access: self.access }.into())
     }
 
     fn read_before_transmit(

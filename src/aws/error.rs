@@ -235,9 +235,9 @@ fn guardduty_hint(error: &OpError) -> Option<String> {
 /// The IAM action that an operation needs, where it is not spelt the same.
 ///
 /// Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon S3 and EventBridge.
-pub(super) fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, str> {
+pub fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, str> {
     let action = match (service, operation) {
-        ("s3", "HeadBucket") => "ListBucket",
+        ("s3", "HeadBucket" | "ListObjectsV2") => "ListBucket",
         ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
         ("s3", "PutBucketEncryption") => "PutEncryptionConfiguration",
         ("s3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",

@@ -14,6 +14,7 @@ mod tests;
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};
 pub use clients::{Access, Aws, Session, Start, StartError};
+pub use error::iam_action;
 pub use ledger::Ledger;
 pub use regions::enabled_regions;
 

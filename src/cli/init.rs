@@ -12,7 +12,27 @@ use super::exit::Exit;
 use super::screen::Screen;
 
 const PROFILES: &str = include_str!("../../profiles.example.toml");
-const BASELINE: &str = include_str!("../../baselines/minimal.toml");
+
+/// The shipped baselines to start from.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Template {
+    /// Key, bucket and trails
+    Minimal,
+    /// Trails, AWS Config, GuardDuty, events and notices, in their recommended form
+    Standard,
+    /// What of the CIS AWS Foundations Benchmark can be set or watched
+    Cis,
+}
+
+impl Template {
+    const fn text(self) -> &'static str {
+        match self {
+            Template::Minimal => include_str!("../../baselines/minimal.toml"),
+            Template::Standard => include_str!("../../baselines/standard.toml"),
+            Template::Cis => include_str!("../../baselines/cis.toml"),
+        }
+    }
+}
 
 /// Writes starter files, commented, to a directory.
 #[derive(Debug, Args)]
@@ -20,13 +40,16 @@ pub(super) struct InitArgs {
     /// Where to write profiles.toml and baseline.toml
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// The baseline to start from
+    #[arg(long, value_enum, default_value_t = Template::Minimal)]
+    template: Template,
 }
 
 pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let directory = &args.directory;
     let here = directory == Path::new(".");
     let path = |name: &str| if here { PathBuf::from(name) } else { directory.join(name) };
-    let files = [(path("profiles.toml"), PROFILES), (path("baseline.toml"), BASELINE)];
+    let files = [(path("profiles.toml"), PROFILES), (path("baseline.toml"), args.template.text())];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
         return Err(CliError::Exists { path: path.clone() });
     }

@@ -87,6 +87,42 @@ fn describe_baseline(baseline: &Baseline, profiles: &Profiles, text: &mut String
             },
         );
     }
+    if let Some(config) = &baseline.config {
+        let rules = match config.rules.len() {
+            1 => "1 rule".to_owned(),
+            n => format!("{n} rules"),
+        };
+        let aggregator = if config.aggregator.is_some() { ", an aggregator" } else { "" };
+        let global = &config.global_resources_region;
+        line(text, "config", &format!("every Region, global resource types in {global}; {rules}{aggregator}"));
+    }
+    if let Some(guardduty) = &baseline.guardduty {
+        let on: Vec<&str> = guardduty.features.iter().filter(|(_, on)| **on).map(|(name, _)| name.as_str()).collect();
+        let features = if on.is_empty() { "no optional feature".to_owned() } else { on.join(", ") };
+        let publish = if guardduty.publish { ", findings to the log bucket" } else { "" };
+        let members = if guardduty.membership { ", administered by the security account" } else { "" };
+        line(text, "guardduty", &format!("every Region, {features}{publish}{members}"));
+    }
+    if let Some(events) = &baseline.events {
+        let names: Vec<&str> = baseline.forwards().iter().map(|forward| forward.name.as_str()).collect();
+        line(
+            text,
+            "events",
+            &format!("to the bus {} of account {}: {}", events.bus, profiles.security, names.join(", ")),
+        );
+    }
+    if let Some(notify) = &baseline.notify {
+        let key = notify.key_alias.as_ref().map_or(String::new(), |alias| format!(", encrypted with alias/{alias}"));
+        let told = match notify.subscriptions.len() {
+            0 => "nobody is subscribed".to_owned(),
+            1 => "1 subscription".to_owned(),
+            n => format!("{n} subscriptions"),
+        };
+        line(text, "notify", &format!("topic {} in every Region{key}; {told}", notify.topic));
+    }
+    for one in &baseline.overrides {
+        line(text, "override", &one.words());
+    }
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

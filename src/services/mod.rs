@@ -150,8 +150,20 @@ impl TryFrom<String> for Reference {
     }
 }
 
+/// A kind in a few words for people, from which `docs/resources.md` is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// In which account and Region it is.
+    pub lives: &'static str,
+    /// What it costs to leave it out.
+    pub without: &'static str,
+}
+
 /// What a kind must be able to say about itself; the desired and the observed resource are the same type.
 pub trait Resource: Clone + PartialEq + Serialize {
+    /// Where it is and what it is for.
+    const ABOUT: About;
+
     /// The references in it, so that they can be resolved before anything is compared or sent.
     fn references(&mut self) -> Vec<&mut Reference> {
         Vec::new()

@@ -39,6 +39,12 @@ macro_rules! services {
             pub fn reads(self) -> &'static [&'static str] {
                 match self { $(Service::$service => $folder::aws::READS,)+ }
             }
+
+            /// The operations that writing takes besides; the guard lets no others through.
+            #[cfg(feature = "aws")]
+            pub fn writes(self) -> &'static [&'static str] {
+                match self { $(Service::$service => $folder::aws::WRITES,)+ }
+            }
         }
 
         impl std::fmt::Display for Service {
@@ -71,6 +77,11 @@ macro_rules! services {
             /// The name.
             pub const fn as_str(self) -> &'static str {
                 match self { $($(Kind::$kind => $name,)+)+ }
+            }
+
+            /// Where it is and what it is for.
+            pub const fn about(self) -> About {
+                match self { $($(Kind::$kind => <$spec as Resource>::ABOUT,)+)+ }
             }
 
             /// The service it belongs to.

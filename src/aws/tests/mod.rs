@@ -232,6 +232,22 @@ async fn a_session_that_may_only_read_sends_no_write_of_any_kind() {
 }
 
 #[tokio::test]
+async fn a_session_that_may_write_sends_nothing_that_no_service_lists() {
+    let region: Region = "us-east-1".parse().unwrap();
+    let wire = Wire::new(taken);
+    let session = wire.session(Access::Write);
+    let stop = || super::send!(aws_sdk_cloudtrail, region, session.cloudtrail().stop_logging().name("baseline"));
+    let error = session.call(&region, "cloudtrail", "StopLogging").run(stop).await.unwrap_err();
+    assert_eq!(error.fault, Fault::Refused);
+    assert!(error.message.contains("cloudtrail:StopLogging is neither on the list of reads"), "{error}");
+    // Whatever the caller says it is.
+    let delete = || super::send!(aws_sdk_s3, region, session.s3().delete_bucket().bucket("logs"));
+    let error = session.call(&region, "s3", "PutBucketPolicy").run(delete).await.unwrap_err();
+    assert!(error.message.contains("s3:DeleteBucket is neither"), "{error}");
+    assert_eq!(wire.sent(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten() {
     let mut tried = 0;
     for (address, spec, case) in cases().into_iter().filter(|(_, _, case)| case.what == "another policy") {

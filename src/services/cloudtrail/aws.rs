@@ -13,6 +13,10 @@ use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, Spec, Ta
 /// The operations that reading takes.
 pub const READS: &[&str] = &["DescribeTrails", "GetEventSelectors", "GetTrailStatus", "ListTags"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] =
+    &["AddTags", "CreateTrail", "DeleteTrail", "PutEventSelectors", "StartLogging", "UpdateTrail"];
+
 /// Answered while a bucket or key policy that was just written has not reached CloudTrail yet.
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",

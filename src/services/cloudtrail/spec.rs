@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::config::{CloudTrail, ManagementEvents, Mode};
 use crate::model::{Address, Target};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags, s3,
+    About, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags, s3,
 };
 
 /// A trail, as far as this tool decides about it: its CloudWatch Logs group, SNS topic and Insights stay as they are.
@@ -185,6 +185,11 @@ pub fn cells(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Target> {
 }
 
 impl Resource for Trail {
+    const ABOUT: About = About {
+        lives: "every account; every Region, or one Region for all of them",
+        without: "nobody can tell who did what, and most events are never raised",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.kms_key.iter_mut().collect()
     }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::section::Config;
 use crate::model::{AccountId, Address, Region, Target};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,
+    About, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,
 };
 
 /// The leave that an account gives in one Region to aggregate its data. Who has it and where is all that it says.
@@ -23,6 +23,11 @@ pub(super) fn authorization_name(account: AccountId, region: &Region) -> String 
 }
 
 impl Resource for Authorization {
+    const ABOUT: About = About {
+        lives: "every account but the security account, every Region",
+        without: "the aggregator does not see the account",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         // One that somebody else gave serves as well, and stays theirs.
         match is_ours(&seen.tags) {
@@ -65,6 +70,9 @@ pub struct Source {
 }
 
 impl Resource for Aggregator {
+    const ABOUT: About =
+        About { lives: "the security account, home Region", without: "compliance is looked up account by account" };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         // Accounts that are no longer declared go from the view: that loses no record.
         keep_tags(&mut self.tags, &seen.tags);

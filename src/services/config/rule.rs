@@ -6,7 +6,7 @@ use super::section::{Config, ConfigRule};
 use super::spec::{recorder, recording};
 use crate::model::{Address, Region, Target};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms, cloudtrail, guardduty, keep_tags, our_tags,
+    About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms, cloudtrail, guardduty, keep_tags, our_tags,
 };
 
 /// A managed rule. Its description and its evaluation modes stay as they are.
@@ -44,6 +44,11 @@ pub struct Scope {
 }
 
 impl Resource for Rule {
+    const ABOUT: About = About {
+        lives: "every account; every Region, or the one that records global resources",
+        without: "drift from the rule is not noticed",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         keep_tags(&mut self.tags, &seen.tags);
         self.description.clone_from(&seen.description);

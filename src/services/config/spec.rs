@@ -4,8 +4,8 @@ use super::section::{Config, RecordingFrequency, records_iam_types};
 use super::{aggregation, rule};
 use crate::model::{Address, Region, Target};
 use crate::services::{
-    Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, iam, keep_tags, kms, our_tags,
-    s3,
+    About, Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, iam, keep_tags, kms,
+    our_tags, s3,
 };
 
 /// The resource types that are the same in every Region (AWS Config API Reference, `RecordingGroup`).
@@ -159,6 +159,12 @@ impl Recorder {
 }
 
 impl Resource for Recorder {
+    const ABOUT: About = About {
+        lives: "every account, every Region",
+        without: "nobody can tell what a resource looked like, and rules that wait for changes have nothing to \
+            evaluate",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.role.iter_mut().collect()
     }
@@ -242,6 +248,11 @@ impl DeliveryChannel {
 }
 
 impl Resource for DeliveryChannel {
+    const ABOUT: About = About {
+        lives: "every account, every Region",
+        without: "the recorder cannot be started, and its history leaves the account nowhere",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.kms_key.iter_mut().collect()
     }
@@ -299,6 +310,9 @@ pub struct Recording {
 }
 
 impl Resource for Recording {
+    const ABOUT: About =
+        About { lives: "every account, every Region", without: "the recorder is there and records nothing" };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.recorder.clone_from(&seen.recorder);
         Vec::new()

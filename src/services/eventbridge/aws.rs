@@ -31,6 +31,18 @@ use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, SharedPo
 /// The operations that reading takes.
 pub const READS: &[&str] = &["DescribeEventBus", "ListRules", "ListTagsForResource", "ListTargetsByRule"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "CreateEventBus",
+    "DeleteRule",
+    "PutPermission",
+    "PutRule",
+    "PutTargets",
+    "RemovePermission",
+    "RemoveTargets",
+    "TagResource",
+];
+
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 /// How many targets one call takes (EventBridge User Guide, "Quotas").

@@ -8,7 +8,7 @@ use super::{DEFAULT_BUS, pattern};
 use crate::model::{Address, Partition, Target};
 use crate::policy::BUS_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
-use crate::services::{Kept, Reference, Resource, Tags, Terms, keep_tags};
+use crate::services::{About, Kept, Reference, Resource, Tags, Terms, keep_tags};
 
 /// The bus that receives what other accounts forward, as far as this tool decides about it: its key, archive,
 /// dead-letter queue and description stay as they are.
@@ -21,6 +21,11 @@ pub struct Bus {
 }
 
 impl Resource for Bus {
+    const ABOUT: About = About {
+        lives: "the security account, every Region in which it receives events",
+        without: "other accounts' events are refused",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
         keep_tags(&mut self.tags, &seen.tags);
@@ -94,6 +99,11 @@ impl RuleTarget {
 }
 
 impl Resource for Rule {
+    const ABOUT: About = About {
+        lives: "every account, every Region; in the security account, on the receiving bus",
+        without: "the event stays where it happened",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.targets.values_mut().flat_map(|target| [Some(&mut target.arn), target.role.as_mut()]).flatten().collect()
     }

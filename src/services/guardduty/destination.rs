@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::spec::{administrator_sees_findings_of, detector};
 use crate::model::{AccountId, Address, Target};
 use crate::services::{
-    Aside, Declared, Desired, Kept, Kind, Reference, Resource, Spec, Tags, Terms, is_ours, keep_tags, kms, our_tags, s3,
+    About, Aside, Declared, Desired, Kept, Kind, Reference, Resource, Spec, Tags, Terms, is_ours, keep_tags, kms,
+    our_tags, s3,
 };
 
 /// The name of the one destination that a detector has for buckets.
@@ -67,6 +68,8 @@ impl PublishingDestination {
 }
 
 impl Resource for PublishingDestination {
+    const ABOUT: About = About { lives: "every account, every Region", without: "findings are gone after 90 days" };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.kms_key.iter_mut().collect()
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spec::{administers, administrator_sees_findings_of, detector};
 use crate::model::{AccountId, Address, Target};
-use crate::services::{Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms};
+use crate::services::{About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms};
 
 /// Neither side has tags.
 static NO_TAGS: Tags = Tags::new();
@@ -110,6 +110,11 @@ impl Member {
 }
 
 impl Resource for Members {
+    const ABOUT: About = About {
+        lives: "the security account, every Region with a member",
+        without: "each account's findings are seen in that account alone",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         let (mut wrong, mut unavailable) = (Vec::new(), Vec::new());
         for (id, seen) in &seen.members {
@@ -172,6 +177,11 @@ pub struct Membership {
 }
 
 impl Resource for Membership {
+    const ABOUT: About = About {
+        lives: "every account but the security account, every Region",
+        without: "each account's findings are seen in that account alone",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         if self.administrator == seen.administrator {
             return Vec::new();

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::features::{self, Features};
 use super::{destination, members};
 use crate::model::{AccountId, Address, Region, Target};
-use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
+use crate::services::{
+    About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags,
+};
 
 /// A detector: one per account and Region, found under whatever id it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +99,8 @@ impl Detector {
 }
 
 impl Resource for Detector {
+    const ABOUT: About = About { lives: "every account, every Region", without: "threats are not detected" };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         if seen.external().is_some() {
             *self = seen.clone();

@@ -14,6 +14,18 @@ use crate::services::{Found, Kind, Ownership, Reading, Spec, Tags, is_ours};
 /// The operations that reading takes.
 pub const READS: &[&str] = &["GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies", "ListRoles"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "CreateRole",
+    "CreateServiceLinkedRole",
+    "DeleteRole",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+    "TagRole",
+    "UpdateAssumeRolePolicy",
+];
+
 /// What IAM answers where there is no such role or policy.
 const ABSENT: &[&str] = &["NoSuchEntity"];
 

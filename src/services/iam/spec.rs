@@ -6,7 +6,7 @@ use super::document::Document;
 use crate::model::{AccountId, Address, Arn, Region, Target};
 use crate::policy::{Actions, Effect, Policy, PrincipalType, Principals, Resources, Statement, Who, first_that_fits};
 use crate::services::eventbridge::receiving_bus;
-use crate::services::{Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
+use crate::services::{About, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
 
 /// The service that AWS Config's service-linked role is for: the name it is declared by.
 pub(super) const CONFIG_SERVICE: &str = "config.amazonaws.com";
@@ -35,6 +35,8 @@ pub struct ServiceLinkedRole {
 }
 
 impl Resource for ServiceLinkedRole {
+    const ABOUT: About = About { lives: "every account; global", without: "AWS Config cannot record" };
+
     fn adopt(&mut self, _seen: &Self, _terms: &Terms) -> Vec<Kept> {
         Vec::new()
     }
@@ -67,6 +69,11 @@ pub struct Role {
 }
 
 impl Resource for Role {
+    const ABOUT: About = About {
+        lives: "every account but the security account; global",
+        without: "EventBridge cannot forward events out of the account",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         keep_tags(&mut self.tags, &seen.tags);
         Vec::new()

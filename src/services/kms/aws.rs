@@ -13,6 +13,19 @@ use crate::services::{Aside, Found, Note, Ownership, Reading, SharedPolicy, Spec
 /// The operations that reading takes.
 pub const READS: &[&str] = &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListKeys", "ListResourceTags"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "CancelKeyDeletion",
+    "CreateAlias",
+    "CreateKey",
+    "DisableKeyRotation",
+    "EnableKey",
+    "EnableKeyRotation",
+    "PutKeyPolicy",
+    "TagResource",
+    "UpdateKeyDescription",
+];
+
 /// A key that was just made is not known everywhere at once.
 const FRESH: &[&str] = &["NotFoundException", "DisabledException"];
 

@@ -4,7 +4,9 @@ use super::{policy, topic_policy};
 use crate::model::{Address, Region, Target};
 use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
-use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
+use crate::services::{
+    About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags,
+};
 
 /// A customer managed key with its alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +130,12 @@ fn keeps_owner(statement: &Statement, owner: Option<&str>) -> bool {
 }
 
 impl Resource for Key {
+    const ABOUT: About = About {
+        lives: "log key: the security account, home Region; topic keys: the security account, every Region in which \
+            it receives events",
+        without: "trails and findings cannot be encrypted with a key of one's own; topics are not encrypted",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
         keep_tags(&mut self.tags, &seen.tags);

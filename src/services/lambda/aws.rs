@@ -12,6 +12,9 @@ use crate::services::{Found, Note, Ownership, Reading, Spec};
 /// The operations that reading takes.
 pub const READS: &[&str] = &["GetFunctionConfiguration", "GetPolicy"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &["AddPermission", "RemovePermission"];
+
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 /// Reads the policies of the functions that are declared as endpoints.

@@ -6,7 +6,7 @@ use crate::model::{Address, Arn, Region, Target};
 use crate::policy::{Policy, Statement};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::sns::{Protocol, Reach, principal, subscribed_from, topic_arn};
-use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms};
+use crate::services::{About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms};
 
 /// The largest policy that a function takes, in bytes (AWS Lambda Developer Guide, "Lambda quotas": 20 KB).
 pub const FUNCTION_POLICY_MAX_BYTES: usize = 20 * 1024;
@@ -83,6 +83,11 @@ fn statement(function: &Arn, principal: &str, topic: &Arn, region: &Region) -> S
 }
 
 impl Resource for Permission {
+    const ABOUT: About = About {
+        lives: "a subscribed function's account and Region",
+        without: "the topics cannot invoke the function, and SNS drops the message",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         // A run that is narrowed sees fewer Regions: what lets in the topics of the others stays. A topic's ARN is its
         // own account's to give, so that it lets nobody else in.

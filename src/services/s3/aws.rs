@@ -29,6 +29,20 @@ pub const READS: &[&str] = &[
     "ListObjectsV2",
 ];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "CreateBucket",
+    "DeleteBucketLifecycle",
+    "PutBucketEncryption",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketOwnershipControls",
+    "PutBucketPolicy",
+    "PutBucketTagging",
+    "PutBucketVersioning",
+    "PutObject",
+    "PutPublicAccessBlock",
+];
+
 /// The lifecycle rule that is ours.
 const RETENTION_RULE: &str = "BaselineRetention";
 /// A bucket that was just made is not known everywhere at once, and takes one configuration change at a time.

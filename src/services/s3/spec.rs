@@ -5,7 +5,8 @@ use crate::model::{Address, Partition, Region, Target};
 use crate::policy::BUCKET_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
-    Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags,
+    About, Aside, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms,
+    our_tags,
 };
 
 /// A bucket for logs.
@@ -169,6 +170,11 @@ fn kept(bucket: &Bucket) -> String {
 }
 
 impl Resource for Bucket {
+    const ABOUT: About = About {
+        lives: "the log archive account, or else the security account; home Region",
+        without: "there is nowhere for the logs to go: no trail, no AWS Config delivery, no export of findings",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.encryption.key.iter_mut().collect()
     }

@@ -25,6 +25,10 @@ pub const READS: &[&str] = &[
     "ListTagsForResource",
 ];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] =
+    &["CreateTopic", "SetSubscriptionAttributes", "SetTopicAttributes", "Subscribe", "TagResource", "Unsubscribe"];
+
 /// What SNS answers while a topic that was just made, or leave that its policy just gave, is not known everywhere.
 const FRESH: &[&str] = &["NotFound", "NotFoundException", "AuthorizationError", "AuthorizationErrorException"];
 /// What SNS answers while tags of the topic are being changed (SNS API Reference, `TagResource`).

@@ -6,7 +6,7 @@ use super::{policy, subscription};
 use crate::model::{AccountId, Address, Region, Target};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
-    Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags,
+    About, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags,
 };
 
 /// The largest topic policy that SNS takes, in bytes (SNS Developer Guide, "API permissions: actions and resources
@@ -32,6 +32,11 @@ impl Topic {
 }
 
 impl Resource for Topic {
+    const ABOUT: About = About {
+        lives: "the security account, every Region in which it receives events",
+        without: "events arrive and nobody is told",
+    };
+
     fn references(&mut self) -> Vec<&mut Reference> {
         self.kms_key.iter_mut().collect()
     }

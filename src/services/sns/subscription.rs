@@ -4,7 +4,7 @@ use super::config::{Notify, NotifySubscription, Protocol};
 use super::endpoint::Endpoint;
 use super::reach::topic_arn;
 use crate::model::{Address, Arn, Region, Target};
-use crate::services::{Aside, Declared, Kept, Kind, Resource, Tags, Terms};
+use crate::services::{About, Aside, Declared, Kept, Kind, Resource, Tags, Terms};
 
 /// A subscription to a topic. Filter and redrive policies are its owner's and stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,11 @@ pub(super) fn address(target: &Target, notify: &Notify, subscription: &NotifySub
 }
 
 impl Resource for Subscription {
+    const ABOUT: About = About {
+        lives: "a function's or queue's account, else the security account; every Region with a topic",
+        without: "nobody hears",
+    };
+
     fn adopt(&mut self, _seen: &Self, _terms: &Terms) -> Vec<Kept> {
         Vec::new()
     }

@@ -13,6 +13,9 @@ use crate::services::{Found, Ownership, Reading, Spec};
 /// The operations that reading takes.
 pub const READS: &[&str] = &["GetQueueAttributes", "GetQueueUrl"];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &["SetQueueAttributes"];
+
 const ABSENT: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
 /// Reads the policies of the queues that are declared as endpoints.

@@ -7,7 +7,7 @@ use crate::policy::{Policy, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::sns::config::Notify;
 use crate::services::sns::{Protocol, Reach, principal, subscribed_from};
-use crate::services::{Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms};
+use crate::services::{About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms};
 
 /// The largest policy that a queue takes, in bytes (SQS Developer Guide, "Amazon SQS policy quotas").
 pub const QUEUE_POLICY_MAX_BYTES: usize = 8192;
@@ -90,6 +90,11 @@ fn is_sns(name: &str) -> bool {
 }
 
 impl Resource for QueuePolicy {
+    const ABOUT: About = About {
+        lives: "a subscribed queue's account and Region",
+        without: "the topics cannot send to the queue, and SNS drops the message",
+    };
+
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         // A run that is narrowed sees fewer Regions: SNS in the others stays admitted, for the same topics.
         let before: BTreeSet<String> = seen

@@ -20,6 +20,20 @@ pub const READS: &[&str] = &[
     "ListTagsForResource",
 ];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "DeleteAggregationAuthorization",
+    "DeleteConfigRule",
+    "DeleteConfigurationAggregator",
+    "PutAggregationAuthorization",
+    "PutConfigRule",
+    "PutConfigurationAggregator",
+    "PutConfigurationRecorder",
+    "PutDeliveryChannel",
+    "StartConfigurationRecorder",
+    "TagResource",
+];
+
 /// Reads what an account has of AWS Config in a Region; aggregators only in the security account.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let Some(config) = &cell.declared.baseline.config else { return Ok(Reading::default()) };

@@ -26,6 +26,19 @@ pub const READS: &[&str] = &[
     "ListPublishingDestinations",
 ];
 
+/// The operations that writing takes besides; no other leaves the process.
+pub const WRITES: &[&str] = &[
+    "AcceptAdministratorInvitation",
+    "CreateDetector",
+    "CreateMembers",
+    "CreatePublishingDestination",
+    "DeleteMembers",
+    "InviteMembers",
+    "TagResource",
+    "UpdateDetector",
+    "UpdatePublishingDestination",
+];
+
 /// How long GuardDuty is given to verify a destination or deliver an invitation: what any call that settles is given.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause between two looks.

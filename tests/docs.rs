@@ -1,0 +1,106 @@
+//! The documents that are generated from the code, and compared with it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use baseline::aws::iam_action;
+use baseline::services::{Kind, Service};
+
+use crate::support::file;
+
+const HEAD: &str = "\
+# What `baseline` sets up
+
+Generated from the code; `UPDATE_DOCS=1 cargo test docs::` writes it anew.
+
+Every resource is declared by a section of `baseline.toml`; a section that is left out is neither read nor changed.
+`--service` takes what stands before the dot, and `take_over` too.
+
+| resource | where it is | what it costs to leave it out |
+|---|---|---|
+";
+
+const CALLS: &str = "
+## The calls that read it and make it
+
+As IAM actions: the reads make a role that can only plan. Nothing else leaves the process: every client refuses an
+operation that is on neither list. Besides, every role needs `ec2:DescribeRegions` (or a static `regions.list`);
+`sts:GetCallerIdentity` needs no permission.
+
+| service | to plan | to apply, besides |
+|---|---|---|
+";
+
+const BESIDES: &str = "
+Some calls make AWS ask for more than the action of their own name:
+
+- `config:PutConfigurationRecorder` and `events:PutTargets` hand a role over: `iam:PassRole` on
+  `aws-service-role/config.amazonaws.com/*` and on `baseline/*`.
+- `guardduty:CreateDetector` makes GuardDuty's own service-linked role: `iam:CreateServiceLinkedRole`.
+- An export of findings below a prefix of the log bucket looks at the prefix with the caller's own permissions:
+  `s3:ListBucket` on the bucket and `s3:GetObject` on the prefix.
+- `kms:CreateKey` with tags asks for `kms:TagResource`, `sns:CreateTopic` for `sns:TagResource`, `events:PutRule` for
+  `events:TagResource`, `iam:CreateRole` for `iam:TagRole`, and so on: they are in the table.
+";
+
+fn actions(service: Service, operations: &[&str]) -> String {
+    let actions: BTreeSet<String> = operations
+        .iter()
+        .map(|operation| match iam_action(service.as_str(), operation).split_once(':') {
+            Some((_, action)) => format!("`{action}`"),
+            None => String::new(),
+        })
+        .collect();
+    actions.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn resources() -> String {
+    let mut text = HEAD.to_owned();
+    for kind in Kind::ALL {
+        let about = kind.about();
+        let _ = writeln!(text, "| `{kind}` | {} | {} |", about.lives, about.without);
+    }
+    text.push_str(CALLS);
+    for service in Service::ALL {
+        let prefix = iam_action(service.as_str(), "").into_owned();
+        let (reads, writes) = (actions(*service, service.reads()), actions(*service, service.writes()));
+        let _ = writeln!(text, "| `{prefix}` | {reads} | {writes} |");
+    }
+    text.push_str(BESIDES);
+    text
+}
+
+#[test]
+fn the_table_of_resources_is_up_to_date() {
+    let path = file("docs/resources.md");
+    let text = resources();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == text,
+        "docs/resources.md is out of date: run the tests with UPDATE_DOCS=1"
+    );
+}
+
+#[test]
+fn every_kind_says_where_it_is_and_what_it_is_for_in_words_of_its_own() {
+    for kind in Kind::ALL {
+        let about = kind.about();
+        for said in [about.lives, about.without] {
+            assert!(said.len() > 10 && !said.contains('|') && !said.ends_with('.'), "{kind}: {said}");
+        }
+    }
+}
+
+#[test]
+fn no_operation_is_a_read_and_a_write() {
+    for service in Service::ALL {
+        for operation in service.writes() {
+            assert!(!service.reads().contains(operation), "{service}:{operation}");
+            let reads = ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb));
+            assert!(!reads, "{service}:{operation}");
+        }
+    }
+}
