@@ -10,6 +10,7 @@ mod house;
 mod invalid;
 #[cfg(feature = "aws")]
 mod moto;
+mod parliament;
 mod policy_form;
 #[cfg(feature = "aws")]
 mod sandbox;

@@ -2,6 +2,10 @@
 //!
 //! Where moto and the AWS documentation disagree, the documentation decides, and [`CORRECTIONS`] says so.
 
+mod adoption;
+mod services;
+mod tampers;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -3,10 +3,12 @@
 import os
 import sys
 
+from corrections import correct
 from moto.server import ThreadedMotoServer
 
 
 def main():
+    correct()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)

@@ -51,6 +51,9 @@ impl Drop for Server {
     }
 }
 
+/// Account, Region, boto3's names of service and operation, arguments.
+pub type Call<'a> = (&'a str, &'a str, &'a str, &'a str, serde_json::Value);
+
 /// One jump, one security and three project accounts on moto.
 pub struct Moto {
     venv: Venv,
@@ -62,8 +65,13 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts everything and makes the estate with boto3.
+    /// Starts everything and makes the estate with boto3; every Region gets the baseline.
     pub fn start(corrections: Corrections) -> Moto {
+        Moto::start_in(&["*"], corrections)
+    }
+
+    /// The same, with Regions that get the baseline by the globs of the profiles file.
+    pub fn start_in(regions: &[&str], corrections: Corrections) -> Moto {
         let venv = Venv::get();
         let server = Server::start(&venv);
         let proxy = Proxy::start(server.address, corrections);
@@ -76,7 +84,7 @@ impl Moto {
         let keys = moto.boto3("estate.py", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&keys).unwrap();
         moto.keys = keys.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect();
-        std::fs::write(moto.directory.path().join("profiles.toml"), profiles()).unwrap();
+        std::fs::write(moto.directory.path().join("profiles.toml"), profiles(regions)).unwrap();
         moto
     }
 
@@ -122,6 +130,12 @@ impl Moto {
         stdout(&output)
     }
 
+    /// Makes calls with boto3 as an administrator, past the proxy, in one process; answers their answers.
+    pub fn calls(&self, calls: &[Call<'_>]) -> Vec<serde_json::Value> {
+        let calls = serde_json::to_string(calls).unwrap();
+        serde_json::from_str(&self.boto3("calls.py", &[&calls])).unwrap()
+    }
+
     /// Lets boto3 read the whole estate and say what is not as it must be.
     pub fn audit(&self, mode: &str, prefix: &str) -> serde_json::Value {
         let arguments = [&[mode, SECURITY, HOME, prefix], &ACCOUNTS[..]].concat();
@@ -129,11 +143,11 @@ impl Moto {
     }
 }
 
-fn profiles() -> String {
+fn profiles(regions: &[&str]) -> String {
     let mut text = format!(
         "[jump]\naccount = \"{JUMP}\"\n\n\
          [security]\naccount = \"{SECURITY}\"\nrole = \"BaselineSecurity\"\nhome_region = \"{HOME}\"\n\n\
-         [defaults]\nrole = \"BaselineExecution\"\n"
+         [defaults]\nrole = \"BaselineExecution\"\nregions = {{ include = {regions:?} }}\n"
     );
     for id in &ACCOUNTS[2..] {
         text.push_str(&format!("\n[[account]]\nid = \"{id}\"\n"));

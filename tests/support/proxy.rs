@@ -12,7 +12,8 @@ use std::thread;
 pub struct Recorded {
     /// The service that the request was signed for.
     pub service: String,
-    /// The operation; for S3 the method and the names of the query's parameters.
+    /// The operation; for S3 the method and the names of the query's parameters; for an operation of another service
+    /// that only its path tells and that is not listed here, the method and the path.
     pub operation: String,
 }
 
@@ -31,10 +32,14 @@ impl Recorded {
             .or_else(action)
             .unwrap_or_else(|| {
                 let mut words = request.start.split(' ');
-                let method = words.next().unwrap_or_default();
-                let query = words.next().and_then(|path| path.split_once('?')).map_or("", |(_, query)| query);
-                let names: Vec<_> = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default()).collect();
-                format!("{method} ?{}", names.join("&"))
+                let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let (path, query) = target.split_once('?').unwrap_or((target, ""));
+                if service == "s3" {
+                    let names: Vec<_> =
+                        query.split('&').map(|pair| pair.split('=').next().unwrap_or_default()).collect();
+                    return format!("{method} ?{}", names.join("&"));
+                }
+                by_path(&service, method, path).map_or_else(|| format!("{method} {path}"), str::to_owned)
             });
         Recorded { service, operation }
     }
@@ -44,6 +49,25 @@ impl Recorded {
         let reads = ["Get", "List", "Describe", "Head", "AssumeRole", "GET ", "HEAD "];
         !reads.iter().any(|read| self.operation.starts_with(read))
     }
+}
+
+/// The operations of the REST protocols by method and path (GuardDuty API Reference and Lambda API Reference, "Request
+/// Syntax" of each).
+fn by_path(service: &str, method: &str, path: &str) -> Option<&'static str> {
+    let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+    let operation = match (service, method, segments.as_slice()) {
+        ("guardduty", "GET", ["detector"]) => "ListDetectors",
+        ("guardduty", "POST", ["detector"]) => "CreateDetector",
+        ("guardduty", "GET", ["detector", _]) => "GetDetector",
+        ("guardduty", "POST", ["detector", _]) => "UpdateDetector",
+        ("guardduty", "GET", ["detector", _, "administrator"]) => "GetAdministratorAccount",
+        ("guardduty", "POST", ["tags", ..]) => "TagResource",
+        ("lambda", "GET", ["2015-03-31", "functions", _, "policy"]) => "GetPolicy",
+        ("lambda", "POST", ["2015-03-31", "functions", _, "policy"]) => "AddPermission",
+        ("lambda", "DELETE", ["2015-03-31", "functions", _, "policy", _]) => "RemovePermission",
+        _ => return None,
+    };
+    Some(operation)
 }
 
 /// What is put right on the way, because the simulation is not as AWS documents itself.

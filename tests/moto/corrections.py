@@ -1,0 +1,72 @@
+"""What moto 5.2.5 remembers otherwise than AWS documents it, put right in the server.
+
+These take what was said before into account, which a proxy that sees one call at a time cannot; what it can put right is
+in `CORRECTIONS` of tests/moto.rs.
+"""
+
+import json
+from urllib.parse import unquote
+
+from moto.config.models import ConfigBackend, ConfigRule
+from moto.guardduty import urls as guardduty_urls
+from moto.guardduty.models import Detector
+from moto.guardduty.responses import GuardDutyResponse
+
+
+def keep_other_features():
+    """`UpdateDetector` changes the features that it names (GuardDuty API Reference, `UpdateDetector`, `features`:
+    "provides the features that will be updated"); moto forgets the others (guardduty/models.py, `Detector.update`)."""
+    update = Detector.update
+
+    def update_named(self, enable, finding_publishing_frequency, data_sources, features):
+        kept = {feature["name"]: feature for feature in self.features}
+        for feature in features or []:
+            kept[feature["name"]] = {**kept.get(feature["name"], {}), **feature}
+        update(self, enable, finding_publishing_frequency, data_sources, list(kept.values()))
+
+    Detector.update = update_named
+
+
+def tag_detectors():
+    """moto shows a detector's tags, and lacks GuardDuty's `TagResource` (GuardDuty API Reference)."""
+
+    def tag_resource(self):
+        detector = self.guardduty_backend.get_detector(unquote(self.path).split("/")[-1])
+        detector.tags = {**detector.tags, **self._get_param("tags")}
+        return json.dumps({})
+
+    GuardDutyResponse.tag_resource = tag_resource
+    guardduty_urls.url_paths["{0}/tags/(?P<arn>.+)$"] = GuardDutyResponse.dispatch
+
+
+def keep_tags_of_config():
+    """Config takes tags at creation and ignores them afterwards (AWS Config API Reference, `PutConfigRule`,
+    `PutAggregationAuthorization` and `PutConfigurationAggregator`: "tags will not be updated"); moto takes none for an
+    order to remove them (config/models.py, `modify_fields` and the two operations)."""
+    modify_fields = ConfigRule.modify_fields
+    put_aggregator = ConfigBackend.put_configuration_aggregator
+    put_authorization = ConfigBackend.put_aggregation_authorization
+
+    def modify_but_tags(self, region, config_rule, tags):
+        modify_fields(self, region, config_rule, vars(self).get("tags", tags))
+
+    def listed(resource):
+        return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
+
+    def put_aggregator_but_tags(self, config_aggregator):
+        seen = self.config_aggregators.get(config_aggregator["ConfigurationAggregatorName"])
+        return put_aggregator(self, {**config_aggregator, "Tags": listed(seen)} if seen else config_aggregator)
+
+    def put_authorization_but_tags(self, authorized_account, authorized_region, tags):
+        seen = self.aggregation_authorizations.get(f"{authorized_account}/{authorized_region}")
+        return put_authorization(self, authorized_account, authorized_region, listed(seen) if seen else tags)
+
+    ConfigRule.modify_fields = modify_but_tags
+    ConfigBackend.put_configuration_aggregator = put_aggregator_but_tags
+    ConfigBackend.put_aggregation_authorization = put_authorization_but_tags
+
+
+def correct():
+    keep_other_features()
+    tag_detectors()
+    keep_tags_of_config()
