@@ -44,9 +44,14 @@ pub(super) fn list(text: &mut String, plan: &Plan, groups: &[Group<'_>]) {
     // What others require comes first, as it is made.
     blocks.sort_by_key(|(_, names)| names.iter().map(|(kind, _, _, depth)| (*depth, *kind)).min());
     for (places, names) in blocks {
-        let _ =
-            writeln!(text, "{} {}", "+ create".green().bold(), counted(names.len() * places.len(), "resource").bold());
-        place_lines(text, plan, places.into_iter());
+        let title = counted(names.len() * places.len(), "resource");
+        let mut lines = String::new();
+        place_lines(&mut lines, plan, places.into_iter());
+        // Where one line says where, it has room beside the title.
+        match lines.trim_end().contains('\n') {
+            false => drop(writeln!(text, "{} {}  {}", "+ create".green().bold(), title.bold(), lines.trim())),
+            true => drop(write!(text, "{} {}\n{lines}", "+ create".green().bold(), title.bold())),
+        }
         let width = names.iter().map(|(kind, ..)| kind.as_str().len()).max().unwrap_or(0);
         let mut kinds: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
         for (kind, name, forms, _) in names {
