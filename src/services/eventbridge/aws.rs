@@ -160,7 +160,8 @@ async fn rules(cell: &Cell<'_>, bus: &str) -> Result<Vec<SdkRule>, OpError> {
 async fn project(cell: &Cell<'_>, events: &Events, bus: &str, rule: &SdkRule) -> Result<Option<Found>, OpError> {
     let name = rule.name().unwrap_or_default();
     let arn = rule.arn().unwrap_or_default();
-    let declared = events.forward.iter().any(|forward| name.strip_prefix(RULE_PREFIX) == Some(&forward.name));
+    let forwards = cell.declared.baseline.forwards();
+    let declared = forwards.iter().any(|forward| name.strip_prefix(RULE_PREFIX) == Some(&forward.name));
     let tags = tags(cell, arn).await?;
     // A service's rule is that service's, whatever it is called.
     let ours = is_ours(&tags) && rule.managed_by().is_none();
