@@ -35,7 +35,10 @@ impl Document {
             Document::Profiles => {
                 ["partition", "jump", "security", "log_archive", "defaults", "account"].contains(&key)
             }
-            Document::Baseline => ["tags", "log_key", "log_bucket", "cloudtrail", "config"].contains(&key),
+            Document::Baseline => {
+                ["tags", "log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify", "override"]
+                    .contains(&key)
+            }
         }
     }
 }
