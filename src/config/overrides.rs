@@ -235,3 +235,6 @@ impl Baseline {
         all
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,6 +221,13 @@ impl Findings {
         self.struck.contains(path)
     }
 
+    /// The same of a value or of anything in it.
+    pub(crate) fn is_struck_below(&self, path: &str) -> bool {
+        let within =
+            |struck: &str| struck.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.struck.iter().any(|struck| within(struck))
+    }
+
     /// Whether anything stands in the way of going on.
     pub(crate) fn has_errors(&self) -> bool {
         self.list.iter().any(|p| p.severity == Severity::Error)

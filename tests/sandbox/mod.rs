@@ -8,5 +8,6 @@ mod foreign;
 mod interruption;
 mod key;
 mod modes;
+mod overrides;
 mod selection;
 mod trail;

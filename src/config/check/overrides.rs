@@ -280,7 +280,11 @@ impl One<'_> {
             at.guardduty.as_ref().filter(|table| table.regions.is_none() && table.features.is_none()).map(At::span),
             at.events.as_ref().filter(|table| table.regions.is_none() && table.forward.is_none()).map(At::span),
         ];
-        let says_nothing = at.without.as_ref().is_none_or(|list| list.is_empty())
+        // What could not be read was meant to say something.
+        let keys = ["without", "cloudtrail", "config", "guardduty", "events"];
+        let misread = keys.iter().any(|key| findings.is_struck_below(&format!("{}.{key}", self.path)));
+        let says_nothing = !misread
+            && at.without.as_ref().is_none_or(|list| list.is_empty())
             && Overridable::ALL.iter().all(|section| table_of(at, *section).is_none());
         let places = empty.into_iter().flatten().chain(says_nothing.then(|| at.span()));
         for span in places {
