@@ -42,6 +42,24 @@ fn every_shipped_baseline_validates_with_the_example_in_every_partition() {
     }
 }
 
+/// The lines that show an override are comments, and would say what they show.
+#[test]
+fn the_override_that_the_standard_baseline_shows_is_right() {
+    let read = |name: &str| Source { path: name.to_owned(), text: fs::read_to_string(file(name)).unwrap() };
+    let mut standard = read("baselines/standard.toml");
+    let (before, shown) = standard.text.split_once("# [[override]]").unwrap();
+    let lines = shown.lines().map(|line| line.strip_prefix("#").unwrap_or(line).trim_start());
+    standard.text = format!("{before}[[override]]{}\n", lines.collect::<Vec<_>>().join("\n"));
+    let loaded = load(&read("profiles.example.toml"), Some(&standard)).unwrap_or_else(|e| panic!("{:?}", e.list));
+    assert_eq!(loaded.warnings.list, []);
+    let overrides = loaded.baseline.unwrap().overrides;
+    assert_eq!(
+        overrides.iter().map(baseline::config::Override::words).collect::<Vec<_>>(),
+        ["by the override for group dev: without guardduty; events only in * except sa-*; AWS Config rule \
+             baseline-encrypted-volumes besides"]
+    );
+}
+
 #[test]
 fn every_shipped_file_names_its_schema() {
     for source in baselines() {

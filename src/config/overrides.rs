@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobMatcher;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{Account, Baseline, RegionChoice};
 use crate::model::{GlobError, Region};
@@ -29,7 +31,8 @@ pub struct Override {
 }
 
 /// The sections that can be said otherwise for some accounts: those that each account has for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Overridable {
     /// `[cloudtrail]`.
     Cloudtrail,
@@ -102,6 +105,7 @@ impl Whose {
             || self.globs.iter().any(|(_, glob)| glob.is_match(account.id.as_str()) || glob.is_match(&account.name))
     }
 
+    /// It as a plan shows it.
     fn words(&self) -> String {
         let groups = self.groups.iter().map(|group| format!("group {group}"));
         let globs = self.globs.iter().map(|(text, _)| format!("account {text}"));
@@ -154,11 +158,20 @@ impl Baseline {
             if let Some(guardduty) = &mut own.guardduty {
                 guardduty.features.extend(one.features.iter().map(|(feature, on)| (feature.clone(), *on)));
             }
+            // Two overrides that hold for the same account may say the same.
             if let Some(config) = &mut own.config {
-                config.rules.extend(one.rules.iter().cloned());
+                for rule in &one.rules {
+                    if config.rules.iter().all(|other| other.name != rule.name) {
+                        config.rules.push(rule.clone());
+                    }
+                }
             }
             if let Some(events) = &mut own.events {
-                events.forward.extend(one.forward.iter().cloned());
+                for forward in &one.forward {
+                    if events.forward.iter().all(|other| other.name != forward.name) {
+                        events.forward.push(forward.clone());
+                    }
+                }
             }
         }
         own
@@ -170,6 +183,32 @@ impl Baseline {
         let choices: Vec<&RegionChoice> =
             self.overrides_of(account).filter_map(|one| one.regions.get(&section?)).collect();
         regions.iter().filter(|region| choices.iter().all(|choice| choice.holds(region))).cloned().collect()
+    }
+
+    /// Whether no override leaves a section out for an account; whether the baseline has it at all is another question.
+    pub fn keeps(&self, account: &Account, section: Overridable) -> bool {
+        !self.overrides_of(account).any(|one| one.without.contains(&section))
+    }
+
+    /// The same in one of the account's Regions.
+    pub fn keeps_in(&self, account: &Account, section: Overridable, region: &Region) -> bool {
+        let lets_through = |one: &Override| one.regions.get(&section).is_none_or(|choice| choice.holds(region));
+        self.keeps(account, section) && self.overrides_of(account).all(lets_through)
+    }
+
+    /// Whether an account forwards these events: what overrides add comes only from the accounts that these hold for.
+    pub fn is_forwarded_by(&self, account: &Account, forward: &Forward) -> bool {
+        let adds = |one: &&Override| one.forward.iter().any(|added| added.name == forward.name);
+        let everywhere = !self.overrides.iter().any(|one| adds(&one));
+        self.keeps(account, Overridable::Events) && (everywhere || self.overrides_of(account).any(|one| adds(&one)))
+    }
+
+    /// Whether an account has an AWS Config rule in a Region where it is declared for: as [`Baseline::is_forwarded_by`].
+    pub fn has_rule(&self, account: &Account, rule: &ConfigRule, region: &Region) -> bool {
+        let adds = |one: &&Override| one.rules.iter().any(|added| added.name == rule.name);
+        let everywhere = !self.overrides.iter().any(|one| adds(&one));
+        self.keeps_in(account, Overridable::Config, region)
+            && (everywhere || self.overrides_of(account).any(|one| adds(&one)))
     }
 
     /// Every selection of events that any account forwards, each once by its name.
@@ -196,3 +235,6 @@ impl Baseline {
         all
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,10 @@ impl Document {
             Document::Profiles => {
                 ["partition", "jump", "security", "log_archive", "defaults", "account"].contains(&key)
             }
-            Document::Baseline => ["tags", "log_key", "log_bucket", "cloudtrail", "config"].contains(&key),
+            Document::Baseline => {
+                ["tags", "log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify", "override"]
+                    .contains(&key)
+            }
         }
     }
 }
@@ -216,6 +219,13 @@ impl Findings {
     /// Whether the key was there but could not be used.
     pub(crate) fn is_struck(&self, path: &str) -> bool {
         self.struck.contains(path)
+    }
+
+    /// The same of a value or of anything in it.
+    pub(crate) fn is_struck_below(&self, path: &str) -> bool {
+        let within =
+            |struck: &str| struck.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.struck.iter().any(|struck| within(struck))
     }
 
     /// Whether anything stands in the way of going on.

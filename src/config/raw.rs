@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Overridable;
 use super::at::{At, Section};
 use crate::model::Partition;
 use crate::services::cloudtrail::config::RawCloudTrail;
-use crate::services::config::section::RawConfig;
-use crate::services::eventbridge::config::RawEvents;
+use crate::services::config::section::{RawConfig, RawConfigRule};
+use crate::services::eventbridge::config::{RawEvents, RawForward};
 use crate::services::guardduty::config::RawGuardDuty;
 use crate::services::kms::config::RawLogKey;
 use crate::services::s3::config::RawLogBucket;
@@ -261,4 +262,72 @@ pub(crate) struct RawBaseline {
     pub events: Option<Section<RawEvents>>,
     /// Who hears of them.
     pub notify: Option<Section<RawNotify>>,
+    /// What some accounts have otherwise.
+    #[serde(rename = "override")]
+    pub overrides: Option<Vec<Section<RawOverride>>>,
+}
+
+/// What some accounts have otherwise. Where several hold for an account, each adds to those before it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Override")]
+pub(crate) struct RawOverride {
+    /// The groups of profiles.toml whose accounts are meant.
+    pub groups: Option<At<Vec<At<String>>>>,
+    /// Globs over ids and names of accounts that are meant besides.
+    pub accounts: Option<At<Vec<At<String>>>>,
+    /// Sections that are left out for these accounts: neither read nor changed there.
+    pub without: Option<At<Vec<At<Overridable>>>>,
+    /// What is otherwise of the trails.
+    pub cloudtrail: Option<Section<RawCloudTrailOverride>>,
+    /// What is otherwise of AWS Config.
+    pub config: Option<Section<RawConfigOverride>>,
+    /// What is otherwise of threat detection.
+    pub guardduty: Option<Section<RawGuardDutyOverride>>,
+    /// What is otherwise of the events that are forwarded.
+    pub events: Option<Section<RawEventsOverride>>,
+}
+
+/// What is otherwise of the trails.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CloudTrailOverride")]
+pub(crate) struct RawCloudTrailOverride {
+    /// Which of the accounts' Regions have a trail; not with the mode multi-region. Default: all of them.
+    pub regions: Option<Section<RawRegions>>,
+}
+
+/// What is otherwise of AWS Config.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ConfigOverride")]
+pub(crate) struct RawConfigOverride {
+    /// Which of the accounts' Regions are recorded; the global_resources_region has to be one. Default: all of them.
+    pub regions: Option<Section<RawRegions>>,
+    /// Managed rules besides those of [config].
+    pub rule: Option<Vec<Section<RawConfigRule>>>,
+}
+
+/// What is otherwise of threat detection.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GuardDutyOverride")]
+pub(crate) struct RawGuardDutyOverride {
+    /// Which of the accounts' Regions have a detector. Default: all of them.
+    pub regions: Option<Section<RawRegions>>,
+    /// Optional features by GuardDuty's name, and whether each is on; those of [guardduty] that are not named here are
+    /// as there.
+    #[schemars(with = "Option<BTreeMap<String, bool>>")]
+    pub features: Option<At<BTreeMap<At<String>, At<bool>>>>,
+}
+
+/// What is otherwise of the events that are forwarded.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "EventsOverride")]
+pub(crate) struct RawEventsOverride {
+    /// From which of the accounts' Regions events are forwarded. Default: all of them.
+    pub regions: Option<Section<RawRegions>>,
+    /// What is forwarded besides what [events] says.
+    pub forward: Option<Vec<Section<RawForward>>>,
 }

@@ -258,7 +258,7 @@ fn path_of_parent(path: &str, steps: &[Step]) -> String {
 }
 
 /// `account.3.regions` -> `[[account]] regions`.
-fn table_name(path: &str) -> String {
+pub(crate) fn table_name(path: &str) -> String {
     let mut parts = path.split('.').peekable();
     let mut names = Vec::new();
     let mut repeated = false;

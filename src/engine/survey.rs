@@ -55,6 +55,15 @@ struct WayIn {
     regions: Vec<Region>,
 }
 
+/// Whose declaration says what a cell is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sake {
+    /// The account's own, with the overrides that hold for it.
+    Own,
+    /// What all others depend on.
+    Others,
+}
+
 /// An account that was entered and read.
 struct AccountReading {
     /// The account's Regions, whatever the run is narrowed to.
@@ -327,33 +336,43 @@ impl<'a> Survey<'a> {
         let WayIn { session, regions, .. } = way_in;
         let place = Place { account, regions: &regions };
         let selected = account.baseline && options.selection.takes_account(account);
-        let mut cells: Vec<(Service, Target)> = Vec::new();
+        let mut cells: Vec<(Service, Target, Sake)> = Vec::new();
         let own_baseline = declared.baseline.of(account);
         let own = Declared { baseline: &own_baseline, ..*declared };
         for service in Service::ALL {
-            let regions = declared.baseline.regions_of(account, *service, &regions);
-            let mut targets = service.cells(&own, &Place { account, regions: &regions });
+            let own_regions = declared.baseline.regions_of(account, *service, &regions);
+            let mut targets = service.cells(&own, &Place { account, regions: &own_regions });
             targets.retain(|target| selected && options.selection.takes_cell(*service, target));
+            let mut shared = Vec::new();
             if service.holder(self.profiles) == Some(account.id) {
-                let mut shared = service.cells(declared, &place);
+                let desired = service.desire(declared, &place);
+                // What an override leaves out in the holder's account is read for the sake of others alone.
+                let is_shared = |target: &Target| desired.iter().any(|d| d.shared && d.address.target == *target);
+                shared = service.cells(declared, &place);
                 shared.retain(|target| {
                     !targets.contains(target)
+                        && is_shared(target)
                         && ((selected && options.selection.takes_cell(*service, target))
                             || is_needed(*service, target, declared, &options.selection))
                 });
-                targets.extend(shared);
             }
-            cells.extend(targets.into_iter().map(|target| (*service, target)));
+            cells.extend(targets.into_iter().map(|target| (*service, target, Sake::Own)));
+            cells.extend(shared.into_iter().map(|target| (*service, target, Sake::Others)));
         }
-        let count = |(_, target): &(Service, Target)| !target.region.is_global();
+        let count = |(_, target, _): &(Service, Target, Sake)| !target.region.is_global();
         let regions_read =
-            cells.iter().filter(|cell| count(cell)).map(|(_, target)| &target.region).collect::<BTreeSet<_>>().len();
+            cells.iter().filter(|cell| count(cell)).map(|(_, target, _)| &target.region).collect::<BTreeSet<_>>().len();
         self.events.tell(Event::RegionsListed { account: account.id, regions: regions_read });
         let readings = stream::iter(cells)
-            .map(|(service, target)| {
-                let (session, place) = (&session, &place);
+            .map(|(service, target, sake)| {
+                let (session, regions, own) = (&session, &regions, &own);
                 async move {
                     self.events.tell(Event::CellStarted { service, target: target.clone() });
+                    let (declared, regions) = match sake {
+                        Sake::Own => (own, own.baseline.regions_of(account, service, regions)),
+                        Sake::Others => (declared, regions.clone()),
+                    };
+                    let place = &Place { account, regions: &regions };
                     let reading = service.observe(&Cell { session, target: &target, declared, place }).await;
                     self.events.tell(Event::CellRead { service, target: target.clone(), readable: reading.is_ok() });
                     ((service, target), reading)

@@ -222,6 +222,12 @@ fn events_of_any_declared_account_and_region_arrive_behind_sns_and_those_of_a_st
     other_peoples_software_sees_what_was_set_up(&estate, &security);
     let screen = estate.baseline(&["plan"]);
     assert!(screen.contains("Plan: nothing to change"), "{screen}");
+
+    // What two selections match is forwarded once, and told of once by each of them.
+    let opened = estate.raise("444444444444", "ap-northeast-1", json!({ "event": "security-group-open-to-world" }));
+    assert_eq!((&opened["forwarded"], &opened["deliveries"]), (&json!(1), &json!(6)), "{opened:#}");
+    let root = estate.raise("444444444444", "us-east-1", json!({ "event": "root-login" }));
+    assert_eq!(root["forwarded"], 1, "{root:#}");
 }
 
 fn nobody_can_pretend_to_be_a_service(estate: &Estate, project: &Keys) {

@@ -8,6 +8,7 @@ mod foreign;
 mod interruption;
 mod key;
 mod modes;
+mod overrides;
 mod selection;
 mod size;
 mod trail;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::names::{check_tag_value, is_one_line, tag_key_fault};
+use super::overrides::{Reach, Sections, check_overrides, check_reach, check_together};
 use super::profiles::CheckedProfiles;
 use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawBaseline;
-use crate::config::{Account, Baseline};
+use crate::config::{Account, Baseline, Overridable};
 use crate::model::{Partition, Region};
 use crate::services::cloudtrail::config::{Mode, RawCloudTrail, check_cloudtrail};
 use crate::services::config::section::check_config;
@@ -28,6 +29,7 @@ const MOST_TAGS: usize = 50 - OWN_TAGS.len();
 const NAMED_IN_MESSAGE: usize = 5;
 
 /// What a section's check may ask of the rest.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// `None` where it is wrong.
     pub partition: Option<Partition>,
@@ -37,6 +39,8 @@ pub(crate) struct Context<'a> {
     pub accounts: &'a [Account],
     /// The file's sections, as they are written.
     pub raw: &'a RawBaseline,
+    /// What overrides leave out, and for whom.
+    pub reach: &'a [Option<Reach>],
 }
 
 impl<'a> Context<'a> {
@@ -45,15 +49,24 @@ impl<'a> Context<'a> {
         self.accounts.iter().filter(|account| account.baseline)
     }
 
-    /// The baselined accounts in which a Region does not count, as a message names them; `None` where it does in all.
-    pub fn leaving_out(&self, region: &Region) -> Option<String> {
-        let without: Vec<&Account> = self.baselined().filter(|account| !account.regions.holds(region)).collect();
+    /// Those of them for which no override leaves a section out.
+    pub fn having(&self, section: Overridable) -> impl Iterator<Item = &'a Account> {
+        let reach = self.reach;
+        self.baselined().filter(move |account| {
+            !reach.iter().flatten().any(|one| one.without.contains(&section) && one.whose.holds(account))
+        })
+    }
+
+    /// The accounts with a section in which a Region does not count, as a message names them; `None` where it does in
+    /// all.
+    pub fn leaving_out(&self, section: Overridable, region: &Region) -> Option<String> {
+        let without: Vec<&Account> = self.having(section).filter(|account| !account.regions.holds(region)).collect();
         (!without.is_empty()).then(|| named(&without))
     }
 }
 
 /// The first few accounts by id and name, and how many more there are.
-fn named(accounts: &[&Account]) -> String {
+pub(super) fn named(accounts: &[&Account]) -> String {
     let first = accounts.iter().take(NAMED_IN_MESSAGE);
     let mut names: Vec<String> = first.map(|account| format!("{} ({})", account.id, account.name)).collect();
     if accounts.len() > NAMED_IN_MESSAGE {
@@ -72,6 +85,15 @@ pub(crate) fn check_baseline(
     let tags = check_tags(raw.tags.as_ref(), findings);
     let log_key = raw.log_key.as_ref().map(|at| check_log_key(at, findings));
     let log_bucket = raw.log_bucket.as_ref().map(|at| check_log_bucket(at, findings));
+    let raw_overrides = raw.overrides.as_deref().unwrap_or_default();
+    let reach = check_reach(raw_overrides, profiles, findings);
+    let context = Context {
+        partition: profiles.partition,
+        home_region: profiles.home_region.as_ref(),
+        accounts: &profiles.accounts,
+        raw,
+        reach: &reach,
+    };
     let cloudtrail = raw.cloudtrail.as_ref().map(|at| {
         if raw.log_bucket.is_none() && !findings.is_struck("log_bucket") {
             findings
@@ -81,20 +103,21 @@ pub(crate) fn check_baseline(
         }
         let checked = check_cloudtrail(at, profiles.partition, profiles.home_region.as_ref(), findings);
         if let Some(checked) = &checked {
-            check_trail_region(at, checked, profiles.accounts.iter().filter(|account| account.baseline), findings);
+            check_trail_region(at, checked, context.having(Overridable::Cloudtrail), findings);
         }
         checked
     });
-    let context = Context {
-        partition: profiles.partition,
-        home_region: profiles.home_region.as_ref(),
-        accounts: &profiles.accounts,
-        raw,
-    };
     let config = raw.config.as_ref().map(|at| check_config(at, &context, findings));
     let guardduty = raw.guardduty.as_ref().map(|at| check_guardduty(at, &context, findings));
     let events = raw.events.as_ref().map(|at| check_events(at, &context, findings));
     let notify = raw.notify.as_ref().map(|at| check_notify(at, &context, findings));
+    let checked = Sections {
+        cloudtrail: cloudtrail.as_ref().and_then(Option::as_ref),
+        config: config.as_ref().and_then(Option::as_ref),
+        guardduty: guardduty.as_ref().and_then(Option::as_ref),
+        events: events.as_ref().and_then(Option::as_ref),
+    };
+    let overrides = check_overrides(raw_overrides, &reach, &context, &checked, findings);
     let sections = ["log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify"];
     if log_key.is_none()
         && log_bucket.is_none()
@@ -113,7 +136,7 @@ pub(crate) fn check_baseline(
     // Nothing is put together from half a file.
     let log_bucket = flip(log_bucket)?;
     let log_key = flip(log_key)?.or_else(|| log_bucket.as_ref().map(|_| LogKey::default()));
-    Some(Baseline {
+    let baseline = Baseline {
         name: name?,
         tags: tags?,
         log_key,
@@ -123,8 +146,10 @@ pub(crate) fn check_baseline(
         guardduty: flip(guardduty)?,
         events: flip(events)?,
         notify: flip(notify)?,
-        overrides: Vec::new(),
-    })
+        overrides: overrides?,
+    };
+    check_together(raw_overrides, &baseline, &profiles.accounts, findings);
+    Some(baseline)
 }
 
 /// `Some(None)` is a section that is there and wrong.

@@ -5,6 +5,7 @@ mod baseline;
 mod hops;
 mod jump;
 mod names;
+mod overrides;
 mod profiles;
 mod regions;
 

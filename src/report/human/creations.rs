@@ -21,6 +21,9 @@ struct Made<'a> {
     depth: u32,
 }
 
+/// What is made: its kind and name, in how many forms, and how long the chain of what it requires is.
+type Named<'a> = (Kind, &'a str, usize, u32);
+
 /// Whether the creations are so many that only their names are shown.
 pub(super) fn are_many(groups: &[Group<'_>]) -> bool {
     groups.iter().filter(|group| group.first.action == Action::Create).count() > WITH_FIELDS
@@ -36,7 +39,7 @@ pub(super) fn list(text: &mut String, plan: &Plan, groups: &[Group<'_>]) {
         one.forms += 1;
         one.depth = one.depth.max(group.first.depth);
     }
-    let mut blocks: BTreeMap<BTreeSet<&Target>, Vec<(Kind, &str, usize, u32)>> = BTreeMap::new();
+    let mut blocks: BTreeMap<BTreeSet<&Target>, Vec<Named<'_>>> = BTreeMap::new();
     for ((kind, name), one) in made {
         blocks.entry(one.places).or_default().push((kind, name, one.forms, one.depth));
     }

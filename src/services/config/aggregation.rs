@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::section::Config;
+use crate::config::Overridable;
 use crate::model::{AccountId, Address, Region, Target};
 use crate::services::{
     About, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,
@@ -117,7 +118,8 @@ pub(super) fn authorization(declared: &Declared<'_>, config: &Config, target: &T
 /// from when they have.
 pub(super) fn aggregator(declared: &Declared<'_>, config: &Config, place: &Place<'_>) -> Option<Desired> {
     let name = config.aggregator.clone().filter(|_| place.account.id == declared.profiles.security)?;
-    let mut accounts: Vec<String> = declared.profiles.baselined().map(|account| account.id.to_string()).collect();
+    let shown = declared.profiles.baselined().filter(|account| declared.baseline.keeps(account, Overridable::Config));
+    let mut accounts: Vec<String> = shown.map(|account| account.id.to_string()).collect();
     accounts.sort();
     let spec = Aggregator {
         sources: vec![Source { accounts, all_regions: true, regions: Vec::new() }],

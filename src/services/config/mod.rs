@@ -13,5 +13,5 @@ pub(super) mod aws;
 mod tests;
 
 pub use aggregation::{Aggregator, Authorization, Source};
-pub use rule::{Rule, Scope, rule_names};
+pub use rule::{Rule, Scope, rule_names, rule_names_of};
 pub use spec::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, desire};

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::section::{Config, ConfigRule};
 use super::spec::{recorder, recording};
-use crate::model::{Address, Region, Target};
+use crate::model::{AccountId, Address, Region, Target};
 use crate::services::{
     About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms, cloudtrail, guardduty, keep_tags, our_tags,
 };
@@ -95,6 +95,21 @@ fn rules_of<'a>(config: &'a Config, region: &Region) -> impl Iterator<Item = &'a
 pub fn rule_names(declared: &Declared<'_>, target: &Target) -> Vec<String> {
     let Some(config) = &declared.baseline.config else { return Vec::new() };
     rules_of(config, &target.region).map(|rule| rule.name.clone()).collect()
+}
+
+/// The names of the rules that any of the accounts has in a Region; one that the profiles do not name any more has those
+/// that all have.
+pub fn rule_names_of(declared: &Declared<'_>, accounts: &BTreeSet<AccountId>, region: &Region) -> BTreeSet<String> {
+    let Some(config) = &declared.baseline.config else { return BTreeSet::new() };
+    let home = *region == config.global_resources_region;
+    let anywhere = |rule: &ConfigRule| {
+        accounts.iter().any(|id| match declared.profiles.account(*id) {
+            Some(account) => declared.baseline.has_rule(account, rule, region),
+            None => config.rules.contains(rule),
+        })
+    };
+    let rules = declared.baseline.config_rules().into_iter();
+    rules.filter(|rule| (home || !rule.home_only) && anywhere(rule)).map(|rule| rule.name.clone()).collect()
 }
 
 /// The rules of an account in a Region, each after what it watches: its first evaluation comes at once, and would report

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::managed_rules::{ManagedRule, Trigger, identifiers, managed_rule};
 use super::section::type_name_fault;
-use crate::config::{At, Findings, Section, did_you_mean};
+use crate::config::{At, Findings, Section, did_you_mean, table_name};
 use crate::services::cloudtrail::config::Mode;
 
 /// A managed rule.
@@ -173,16 +173,17 @@ const HOURLY: [&str; 2] = ["CLOUD_TRAIL_ENABLED", "GUARDDUTY_ENABLED_CENTRALIZED
 /// How many resource types a rule's scope holds (AWS Config API Reference, `Scope`).
 const MOST_RESOURCE_TYPES: usize = 100;
 
-/// Checks every rule; `trails` is the declared mode of the trails.
-pub(super) fn check_rules(
+/// Checks every rule of a list, whose place among the keys is `path`; `trails` is the declared mode of the trails.
+pub(crate) fn check_rules(
     raw: &[Section<RawConfigRule>],
+    path: &str,
     trails: Option<Mode>,
     findings: &mut Findings,
 ) -> Option<Vec<ConfigRule>> {
     let mut rules: Vec<(ConfigRule, &Section<RawConfigRule>)> = Vec::new();
     let mut whole = true;
     for (index, at) in raw.iter().enumerate() {
-        let Some(rule) = check_rule(at, &format!("config.rule.{index}"), trails, findings) else {
+        let Some(rule) = check_rule(at, &format!("{path}.{index}"), trails, findings) else {
             whole = false;
             continue;
         };
@@ -210,7 +211,7 @@ fn check_rule(
     let Some(identifier) = &at.identifier else {
         if !findings.is_struck(&format!("{path}.identifier")) {
             findings
-                .error(at.span(), "`identifier` is missing in [[config.rule]]")
+                .error(at.span(), format!("`identifier` is missing in {}", table_name(path)))
                 .label("needs `identifier`")
                 .help("the managed rule's identifier, such as \"CLOUD_TRAIL_ENABLED\"");
         }

@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 pub use super::managed_rules::Trigger;
 pub use super::rule_section::ConfigRule;
-use super::rule_section::{Frequency, RawConfigRule, check_rules};
-use crate::config::{At, Context, Duty, Findings, Section, check_region};
+use super::rule_section::Frequency;
+pub(crate) use super::rule_section::{RawConfigRule, check_rules};
+use crate::config::{At, Context, Duty, Findings, Overridable, Section, check_region};
 use crate::model::{Partition, Region};
 use crate::services::cloudtrail::config::Mode;
 
@@ -124,7 +125,7 @@ pub(crate) fn check_config(raw: &Section<RawConfig>, context: &Context<'_>, find
     let region = check_global_region(raw, context, findings);
     let exclude = check_excluded(raw.exclude_resource_types.as_ref(), findings);
     let trails = context.raw.cloudtrail.as_ref().map(|at| at.mode.as_ref().map_or(Mode::PerRegion, |mode| **mode));
-    let rules = check_rules(raw.rule.as_deref().unwrap_or_default(), trails, findings);
+    let rules = check_rules(raw.rule.as_deref().unwrap_or_default(), "config.rule", trails, findings);
     let aggregator = match &raw.aggregator {
         Some(at) => check_aggregator(at, context, findings).map(Some),
         None => Some(None),
@@ -164,7 +165,7 @@ pub(super) const SERVICE_LINKED: &str = "AWSConfigurationRecorderFor";
 fn check_global_region(raw: &Section<RawConfig>, context: &Context<'_>, findings: &mut Findings) -> Option<Region> {
     let Some(at) = &raw.global_resources_region else {
         let region = context.partition?.global_region();
-        if let Some(names) = context.leaving_out(&region) {
+        if let Some(names) = context.leaving_out(Overridable::Config, &region) {
             findings
                 .error(raw.span(), format!("{region} is left out by the `regions` of {names}"))
                 .label(format!("`global_resources_region` is {region} by default: {LOST}"))
@@ -180,7 +181,7 @@ fn check_global_region(raw: &Section<RawConfig>, context: &Context<'_>, findings
             .help(format!("an older Region can, such as {}", Partition::Aws.global_region()));
         return None;
     }
-    if let Some(names) = context.leaving_out(&region) {
+    if let Some(names) = context.leaving_out(Overridable::Config, &region) {
         findings
             .error(at.span(), format!("{region} is left out by the `regions` of {names}"))
             .label(LOST)

@@ -17,7 +17,7 @@ use eventbridge::types::{
 };
 use serde_json::Value;
 
-use super::config::{Events, Transform};
+use super::config::Transform;
 use super::pattern::{canonical, text};
 use super::rules::receiving_regions;
 use super::spec::{Bus, Rule, RuleTarget, bus_and_rule, rule_address_name};
@@ -93,7 +93,7 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     }
     for bus in buses {
         for rule in rules(cell, bus).await? {
-            reading.found.extend(project(cell, events, bus, &rule).await?);
+            reading.found.extend(project(cell, bus, &rule).await?);
         }
     }
     Ok(reading)
@@ -169,10 +169,11 @@ async fn rules(cell: &Cell<'_>, bus: &str) -> Result<Vec<SdkRule>, OpError> {
     }
 }
 
-async fn project(cell: &Cell<'_>, events: &Events, bus: &str, rule: &SdkRule) -> Result<Option<Found>, OpError> {
+async fn project(cell: &Cell<'_>, bus: &str, rule: &SdkRule) -> Result<Option<Found>, OpError> {
     let name = rule.name().unwrap_or_default();
     let arn = rule.arn().unwrap_or_default();
-    let declared = events.forward.iter().any(|forward| name.strip_prefix(RULE_PREFIX) == Some(&forward.name));
+    let forwards = cell.declared.baseline.forwards();
+    let declared = forwards.iter().any(|forward| name.strip_prefix(RULE_PREFIX) == Some(&forward.name));
     let tags = tags(cell, arn).await?;
     // A service's rule is that service's, whatever it is called.
     let ours = is_ours(&tags) && rule.managed_by().is_none();

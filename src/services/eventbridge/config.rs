@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::DEFAULT_BUS;
-use super::forward::check_forwards;
+pub(crate) use super::forward::check_forwards;
 use crate::config::{At, Context, Duty, Findings, Section, check_region};
 use crate::model::{Partition, Region};
 
@@ -159,7 +159,15 @@ pub(crate) fn check_events(raw: &Section<RawEvents>, context: &Context<'_>, find
             .label("they reach the security account's bus and go no further")
             .help("add the table [notify], or targets of your own to the rules there");
     }
-    let forward = check_forwards(raw, context, findings);
+    let listed = raw.forward.as_deref().unwrap_or_default();
+    let besides = context.raw.overrides.iter().flatten().filter_map(|one| one.events.as_ref()?.forward.as_ref());
+    if listed.is_empty() && besides.count() == 0 && !findings.is_struck("events.forward") {
+        findings
+            .warning(raw.span(), "[events] forwards nothing")
+            .label("no [[events.forward]]")
+            .help("add one, such as `preset = \"security-group-changes\"`");
+    }
+    let forward = check_forwards(listed, "events.forward", context, findings);
     Some(Events {
         bus: bus?,
         fallback_region: fallback_region?,

@@ -6,9 +6,9 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::RULE_PREFIX;
-use super::config::{Forward, Preset, RawEvents, RawForward, RawTransform, Selected, Transform, is_name};
+use super::config::{Forward, Preset, RawForward, RawTransform, Selected, Transform, is_name};
 use super::pattern;
-use crate::config::{At, Context, Findings, Section, did_you_mean};
+use crate::config::{At, Context, Findings, Overridable, Section, did_you_mean, table_name};
 use crate::model::Region;
 
 /// How many paths an input transformer takes (EventBridge API Reference, `InputTransformer`).
@@ -23,30 +23,25 @@ const MOST_NAME_CHARS: usize = 64;
 /// How many accounts a message names before it counts the rest.
 const NAMED_IN_MESSAGE: usize = 5;
 
-/// Checks everything that is forwarded.
-pub(super) fn check_forwards(
-    raw: &Section<RawEvents>,
+/// Checks everything of a list that is forwarded; `path` is the list's place among the keys.
+pub(crate) fn check_forwards(
+    listed: &[Section<RawForward>],
+    path: &str,
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Forward>> {
-    let listed = raw.forward.as_deref().unwrap_or_default();
-    if listed.is_empty() && !findings.is_struck("events.forward") {
-        findings
-            .warning(raw.span(), "[events] forwards nothing")
-            .label("no [[events.forward]]")
-            .help("add one, such as `preset = \"security-group-changes\"`");
-    }
     let mut all: Vec<(Forward, Range<usize>)> = Vec::new();
     let mut whole = true;
     for (index, at) in listed.iter().enumerate() {
-        let Some(forward) = check_forward(at, &format!("events.forward.{index}"), context, findings) else {
+        let path = format!("{path}.{index}");
+        let Some(forward) = check_forward(at, &path, context, findings) else {
             whole = false;
             continue;
         };
         let span = at.name.as_ref().map(At::span).or(at.preset.as_ref().map(At::span)).unwrap_or_else(|| at.span());
         if let Some((_, first)) = all.iter().find(|(other, _)| other.name == forward.name) {
             findings
-                .error(span.clone(), format!("two of [[events.forward]] are called `{}`", forward.name))
+                .error(span.clone(), format!("two of {} are called `{}`", table_name(&path), forward.name))
                 .label("again")
                 .also(first.clone(), "first here")
                 .help("give one of them another `name`: the rules are called by it");
@@ -95,16 +90,16 @@ fn check_forward(
             .help("take this line out");
         return None;
     }
-    let name = check_forward_name(at, struck(findings, "name"), findings);
+    let name = check_forward_name(at, path, findings);
     let transform = check_message(at, context, findings);
     Some(Forward { name: name?, what: what?, transform: transform? })
 }
 
-fn check_forward_name(at: &Section<RawForward>, struck: bool, findings: &mut Findings) -> Option<String> {
+fn check_forward_name(at: &Section<RawForward>, path: &str, findings: &mut Findings) -> Option<String> {
     let Some(name) = &at.name else {
-        if at.preset.is_none() && !struck {
+        if at.preset.is_none() && !findings.is_struck(&format!("{path}.name")) {
             findings
-                .error(at.span(), "`name` is missing in [[events.forward]]")
+                .error(at.span(), format!("`name` is missing in {}", table_name(path)))
                 .label("a pattern of one's own needs one")
                 .help("the rules are called by it");
         }
@@ -160,7 +155,8 @@ fn check_preset(
 
 /// A Region that some account leaves out although events happen only there.
 fn warn_of_region(preset: &At<Preset>, global: &Region, context: &Context<'_>, findings: &mut Findings) {
-    let without: Vec<_> = context.baselined().filter(|account| !account.regions.holds(global)).collect();
+    let without: Vec<_> =
+        context.having(Overridable::Events).filter(|account| !account.regions.holds(global)).collect();
     if without.is_empty() {
         return;
     }

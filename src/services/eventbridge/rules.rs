@@ -9,6 +9,7 @@ use super::pattern::{QUOTA_CHARS, canonical, length};
 use super::policy::{self, address, senders};
 use super::spec::{Bus, Rule, RuleTarget, rule_address_name};
 use super::{DEFAULT_BUS, RULE_PREFIX, TARGET_PREFIX};
+use crate::config::Overridable;
 use crate::model::{AccountId, Address, Arn, Region, Target};
 use crate::services::{
     Declared, Desired, Kept, Kind, Note, Place, Reference, SharedPolicy, Spec, Tags, config, iam, our_tags, sns,
@@ -62,7 +63,7 @@ pub fn pattern_notes(declared: &Declared<'_>) -> Vec<Note> {
     let scene = Scene { declared, events };
     let mut notes = Vec::new();
     for bus in policy::bus_addresses(declared) {
-        for forward in &events.forward {
+        for forward in declared.baseline.forwards() {
             let on = On { bus: &bus.name, region: &bus.target.region };
             let Some(Choice::Fits { pinned: false, .. }) = scene.hub_pattern(forward, &on) else { continue };
             notes.push(Note {
@@ -73,7 +74,7 @@ pub fn pattern_notes(declared: &Declared<'_>) -> Vec<Note> {
                      {} accounts, its pattern would take more than the {QUOTA_CHARS} characters that AWS takes; the \
                      bus policy still admits these accounts only",
                     forward.name,
-                    senders(declared).len()
+                    scene.senders_of(forward).len()
                 ),
             });
         }
@@ -113,16 +114,44 @@ impl Scene<'_> {
         self.declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.membership)
     }
 
+    /// The accounts that send these events, whether or not this run could enter them: all but those for which an override
+    /// leaves them out, or that no override that adds them holds for. One that the profiles do not name any more sends
+    /// what all do.
+    fn senders_of(&self, forward: &Forward) -> BTreeSet<AccountId> {
+        let baseline = self.declared.baseline;
+        let mut senders = senders(self.declared);
+        senders.retain(|id| match self.declared.profiles.account(*id) {
+            Some(account) => baseline.is_forwarded_by(account, forward),
+            None => self.events.forward.contains(forward),
+        });
+        senders
+    }
+
+    /// Whether the security account sees the findings of an account in a Region: no override leaves its detector out.
+    fn sees_findings_of(&self, id: AccountId, region: &Region) -> bool {
+        let baseline = self.declared.baseline;
+        let account = self.declared.profiles.account(id);
+        self.sees_findings() && account.is_none_or(|account| baseline.keeps_in(account, Overridable::Guardduty, region))
+    }
+
+    fn is_forwarded_by_security(&self, forward: &Forward) -> bool {
+        let security = self.declared.profiles.account(self.security());
+        security.is_some_and(|account| self.declared.baseline.is_forwarded_by(account, forward))
+    }
+
+    /// Whether the security account's own events of this sort are told of in a Region.
+    fn tells_own(&self, forward: &Forward, region: &Region) -> bool {
+        let security = self.declared.profiles.account(self.security()).filter(|account| account.baseline);
+        self.is_forwarded_by_security(forward)
+            && security.is_some_and(|it| self.declared.baseline.keeps_in(it, Overridable::Events, region))
+    }
+
     fn is_fallback(&self, region: &Region) -> bool {
         self.events.fallback_region.as_ref() == Some(region)
     }
 
     fn security(&self) -> AccountId {
         self.declared.profiles.security
-    }
-
-    fn security_is_baselined(&self) -> bool {
-        self.declared.profiles.account(self.security()).is_some_and(|account| account.baseline)
     }
 
     /// The security account: bus and rules in every Region in which it receives, and the rules for its own events.
@@ -132,7 +161,7 @@ impl Scene<'_> {
             let bus = address(self.declared, region);
             desired.push(Desired::shared(bus.clone(), self.bus(&bus), Vec::new()));
             let on = On { bus: &bus.name, region };
-            for forward in &self.events.forward {
+            for forward in self.declared.baseline.forwards() {
                 if let Some(choice) = self.hub_pattern(forward, &on) {
                     let description = format!("Tells of {} that accounts forward", forward.name);
                     let rule = self.telling(forward, &on, choice, description, vec![bus.clone()]);
@@ -158,9 +187,9 @@ impl Scene<'_> {
         }
         let rules = regions.into_iter().flat_map(|region| {
             let on = On { bus: DEFAULT_BUS, region };
-            self.events.forward.iter().filter_map(move |forward| {
+            self.declared.baseline.forwards().into_iter().filter_map(move |forward| {
                 let of_members = self.sees_findings() && is_findings(forward);
-                let here = place.account.baseline && place.regions.contains(region);
+                let here = place.regions.contains(region) && self.tells_own(forward, region);
                 if !here && !of_members {
                     return None;
                 }
@@ -297,14 +326,46 @@ impl Scene<'_> {
             let elsewhere = preset.is_global() && target.region != self.declared.profiles.partition.global_region();
             // Findings are forwarded once: from where the administrator sees them.
             let seen = *preset == Preset::GuarddutyFindings
-                && self.sees_findings()
+                && self.sees_findings_of(target.account, &target.region)
                 && receiving_regions(self.declared).contains(&target.region);
             if elsewhere || seen {
                 return None;
             }
         }
+        if preset_of(forward) == Some(Preset::SecurityGroupOpenToWorld) && self.sends(Preset::SecurityGroupChanges) {
+            // These are among the changes, which are forwarded already.
+            return None;
+        }
         let patterns = selected(forward, || config::rule_names(self.declared, target).into_iter().collect())?;
-        Some(as_warned(forward, first_of(patterns.into_iter().map(|pattern| (pattern, true)).collect())))
+        let apart = patterns.into_iter().map(|pattern| (self.without_root(forward, pattern), true));
+        Some(as_warned(forward, first_of(apart.collect())))
+    }
+
+    /// Whether a preset is among what the account at hand forwards.
+    fn sends(&self, preset: Preset) -> bool {
+        self.events.forward.iter().any(|forward| preset_of(forward) == Some(preset))
+    }
+
+    /// What is left of a preset's pattern once the root user's doings are forwarded by a rule of their own: an event that
+    /// two rules of an account match would be forwarded twice, and both copies told of by both rules of the security
+    /// account, which match what is forwarded and not how.
+    fn without_root(&self, forward: &Forward, mut pattern: Value) -> Value {
+        if !self.sends(Preset::RootLogin) {
+            return pattern;
+        }
+        match preset_of(forward) {
+            Some(Preset::ConsoleLoginWithoutMfa) => {
+                pattern["detail"]["userIdentity"]["type"] = json!(["IAMUser"]);
+            }
+            Some(Preset::SecurityGroupChanges | Preset::CloudtrailTampering | Preset::IamChanges) => {
+                pattern["detail"]["$or"] = json!([
+                    {"userIdentity": {"type": [{"anything-but": ["Root"]}]}},
+                    {"userIdentity": {"invokedBy": [{"exists": true}]}},
+                ]);
+            }
+            _ => {}
+        }
+        pattern
     }
 
     /// What a rule of the security account matches: what is forwarded, from the declared accounts, and on the default
@@ -321,17 +382,18 @@ impl Scene<'_> {
         {
             return None;
         }
-        let mut accounts = if receives { senders(self.declared) } else { BTreeSet::new() };
-        let own = on.bus == DEFAULT_BUS && (self.security_is_baselined() || findings);
-        if own {
+        let mut accounts = if receives { self.senders_of(forward) } else { BTreeSet::new() };
+        // As their administrator it sees its own findings, too, whatever it says of `baseline`.
+        let administers = findings && self.is_forwarded_by_security(forward);
+        if on.bus == DEFAULT_BUS && (self.tells_own(forward, on.region) || administers) {
             accounts.insert(self.security());
         }
         if findings {
             if on.bus == DEFAULT_BUS {
-                accounts.extend(senders(self.declared));
+                accounts.extend(self.senders_of(forward));
             } else if !self.is_fallback(on.region) {
-                // Nobody sends any: they are seen on the default bus.
-                return None;
+                // The others send none: theirs are seen on the default bus.
+                accounts.retain(|id| !self.sees_findings_of(*id, on.region));
             }
         }
         if accounts.is_empty() {
@@ -367,8 +429,7 @@ impl Scene<'_> {
             let known = self.declared.profiles.partition.known_regions().iter();
             regions.extend(known.filter_map(|region| region.name.parse().ok()));
         }
-        let targets = accounts.iter().flat_map(|account| regions.iter().map(|r| Target::new(*account, r.clone())));
-        targets.flat_map(|target| config::rule_names(self.declared, &target)).collect()
+        regions.iter().flat_map(|region| config::rule_names_of(self.declared, accounts, region)).collect()
     }
 }
 
@@ -377,6 +438,14 @@ struct Written {
     description: String,
     targets: BTreeMap<String, RuleTarget>,
     requires: Vec<Address>,
+}
+
+/// The preset of a selection, if it is one.
+fn preset_of(forward: &Forward) -> Option<Preset> {
+    match &forward.what {
+        Selected::Preset { preset, .. } => Some(*preset),
+        Selected::Pattern(_) => None,
+    }
 }
 
 fn is_findings(forward: &Forward) -> bool {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -400,6 +400,49 @@ fn findings_are_forwarded_once() {
     assert_eq!(received(&estate, &named("eu-west-1")), None);
     let (_, pattern) = received(&estate, &named("us-east-1")).unwrap();
     assert_eq!(pattern["account"], json!(["111111111111", "333333333333", "444444444444"]));
+}
+
+#[test]
+fn what_two_selections_match_is_forwarded_once() {
+    const BOTH: &str = "[[events.forward]]\npreset = 'security-group-open-to-world'\n";
+    let sent = |forwards: &str| {
+        let estate = estate(
+            &format!("name = 'test'\n[log_bucket]\n[cloudtrail]\n[events]\n{forwards}[notify]\n"),
+            &["us-east-1"],
+        );
+        let desired = estate.desire(Service::Eventbridge, "333333333333", &["us-east-1"]);
+        let heard = estate.desire(Service::Eventbridge, "222222222222", &["us-east-1"]);
+        let patterns = rules(&desired).into_iter().map(|(desired, rule)| {
+            let name = desired.address.name.strip_prefix("baseline-").unwrap();
+            (name.to_owned(), rule.pattern.clone())
+        });
+        (patterns.collect::<BTreeMap<String, Value>>(), rules(&heard).len())
+    };
+    let (alone, heard) = sent(BOTH);
+    assert_eq!((alone.into_keys().collect::<Vec<_>>(), heard), (vec!["security-group-open-to-world".to_owned()], 1));
+    // Among the changes it is forwarded already; the security account still tells of both.
+    let (both, heard) = sent(&format!("{BOTH}[[events.forward]]\npreset = 'security-group-changes'\n"));
+    assert_eq!((both.keys().cloned().collect::<Vec<_>>(), heard), (vec!["security-group-changes".to_owned()], 2));
+    assert_eq!(both["security-group-changes"]["detail"].get("$or"), None);
+
+    // What the root user does is forwarded as that.
+    let all =
+        ["security-group-changes", "console-login-without-mfa", "cloudtrail-tampering", "iam-changes", "root-login"];
+    let forwards: String = all.iter().map(|name| format!("[[events.forward]]\npreset = '{name}'\n")).collect();
+    let (sent, heard) = sent(&forwards);
+    assert_eq!((sent.len(), heard), (5, 5));
+    let user = |name: &str| sent[name]["detail"]["userIdentity"]["type"].clone();
+    assert_eq!((user("console-login-without-mfa"), user("root-login")), (json!(["IAMUser"]), json!(["Root"])));
+    for name in ["security-group-changes", "cloudtrail-tampering", "iam-changes"] {
+        assert_eq!(
+            sent[name]["detail"]["$or"],
+            json!([
+                {"userIdentity": {"invokedBy": [{"exists": true}]}},
+                {"userIdentity": {"type": [{"anything-but": ["Root"]}]}},
+            ]),
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::features::{
     ADDITIONAL, ADDITIONAL_OF_EKS, DETECTOR_FEATURES, EKS_RUNTIME_MONITORING, FOUNDATIONAL, RUNTIME_MONITORING,
 };
-use crate::config::{Account, At, Context, Duty, Findings, Section, closest};
+use crate::config::{Account, At, Context, Duty, Findings, Overridable, Section, closest};
 use crate::model::Region;
 
 /// Threat detection in every Region.
@@ -82,7 +82,7 @@ pub(crate) fn check_guardduty(
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> Option<GuardDuty> {
-    let features = check_features(raw, findings);
+    let features = check_features(raw.features.as_ref(), Some(raw), findings);
     let has_bucket = context.raw.log_bucket.is_some() || findings.is_struck("log_bucket");
     let publish = raw.publish.as_ref().map_or(has_bucket, |at| **at);
     let span = raw.publish.as_ref().map_or(raw.span(), At::span);
@@ -116,9 +116,18 @@ pub(crate) fn check_guardduty(
     })
 }
 
-fn check_features(raw: &Section<RawGuardDuty>, findings: &mut Findings) -> Option<BTreeMap<String, bool>> {
-    let Some(table) = &raw.features else { return Some(BTreeMap::new()) };
-    let unlisted = raw.unlisted_features.as_ref().is_some_and(|at| **at);
+/// Features as they are written.
+type RawFeatures = At<BTreeMap<At<String>, At<bool>>>;
+
+/// Checks a table of features: the section's own, or one that is laid over it for some accounts.
+pub(crate) fn check_features(
+    table: Option<&RawFeatures>,
+    section: Option<&Section<RawGuardDuty>>,
+    findings: &mut Findings,
+) -> Option<BTreeMap<String, bool>> {
+    let Some(table) = table else { return Some(BTreeMap::new()) };
+    let unlisted = section.and_then(|raw| raw.unlisted_features.as_ref()).is_some_and(|at| **at);
+    let below = section.and_then(|raw| raw.features.as_ref());
     let known = || DETECTOR_FEATURES.iter().chain(&ADDITIONAL).copied();
     let mut whole = true;
     for (name, _) in table.iter() {
@@ -144,7 +153,10 @@ fn check_features(raw: &Section<RawGuardDuty>, findings: &mut Findings) -> Optio
             whole = false;
         }
     }
-    let given = |wanted: &str| table.iter().find(|(name, _)| name.as_str() == wanted);
+    let given = |wanted: &str| {
+        let is_wanted = |(name, _): &(&At<String>, &At<bool>)| name.as_str() == wanted;
+        table.iter().find(is_wanted).or_else(|| below.and_then(|below| below.iter().find(is_wanted)))
+    };
     // GuardDuty API Reference, `DetectorFeatureConfiguration`: one of the two, never both.
     if let (Some((eks, _)), Some((all, _))) = (given(EKS_RUNTIME_MONITORING), given(RUNTIME_MONITORING)) {
         findings
@@ -162,15 +174,24 @@ fn check_features(raw: &Section<RawGuardDuty>, findings: &mut Findings) -> Optio
                 given(RUNTIME_MONITORING)
             };
             if **on && !parent.is_some_and(|(_, parent)| **parent) {
-                findings
+                let problem = findings
                     .error(at.span(), format!("`{name}` has no effect without `{RUNTIME_MONITORING}`"))
                     .label("it installs the agent of a feature that is not declared on")
                     .help(format!("add `{RUNTIME_MONITORING} = true`, or take this line out"));
+                if let Some((parent, _)) = parent {
+                    problem.also(parent.span(), "off here");
+                }
                 whole = false;
             }
         }
     }
     whole.then(|| table.iter().map(|(name, on)| (name.to_string(), **on)).collect())
+}
+
+/// Two declared features that GuardDuty refuses together, the one that the other covers first.
+pub(crate) fn features_exclude_each_other(features: &BTreeMap<String, bool>) -> Option<(&'static str, &'static str)> {
+    let both = features.contains_key(EKS_RUNTIME_MONITORING) && features.contains_key(RUNTIME_MONITORING);
+    both.then_some((EKS_RUNTIME_MONITORING, RUNTIME_MONITORING))
 }
 
 /// GuardDuty User Guide, "Exporting findings": from a Region that needs no opt-in findings cannot be exported to a bucket
@@ -185,7 +206,7 @@ fn check_bucket_region(span: &Range<usize>, context: &Context<'_>, findings: &mu
         let others = known.iter().filter(|region| region.name != home.as_str());
         others.filter_map(|region| region.name.parse::<Region>().ok()).any(|region| account.regions.holds(&region))
     };
-    let stuck: Vec<&Account> = context.baselined().filter(elsewhere).collect();
+    let stuck: Vec<&Account> = context.having(Overridable::Guardduty).filter(elsewhere).collect();
     if stuck.is_empty() {
         return true;
     }
@@ -201,8 +222,8 @@ fn check_bucket_region(span: &Range<usize>, context: &Context<'_>, findings: &mu
 
 /// GuardDuty API Reference, `CreateMembers`: an invitation takes the e-mail address of the account's root user.
 fn check_emails(at: &At<bool>, context: &Context<'_>, findings: &mut Findings) -> bool {
-    let without: Vec<&Account> =
-        context.baselined().filter(|account| account.duty != Duty::Security && account.email.is_none()).collect();
+    let lacks = |account: &&Account| account.duty != Duty::Security && account.email.is_none();
+    let without: Vec<&Account> = context.having(Overridable::Guardduty).filter(lacks).collect();
     if without.is_empty() {
         return true;
     }

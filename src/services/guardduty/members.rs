@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::spec::{administers, administrator_sees_findings_of, detector};
+use crate::config::{Account, Overridable};
 use crate::model::{AccountId, Address, Target};
 use crate::services::{About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms};
 
@@ -83,11 +84,13 @@ pub(super) fn desired(declared: &Declared<'_>, target: &Target) -> Option<Desire
 
 /// The accounts to administer in the Region: those that get the baseline there, of those that this run could enter.
 fn invited(declared: &Declared<'_>, target: &Target) -> BTreeMap<String, Member> {
-    let has_region =
-        |id: &AccountId| declared.shared.regions.get(id).is_some_and(|regions| regions.contains(&target.region));
+    let has_region = |account: &&Account| {
+        declared.shared.regions.get(&account.id).is_some_and(|regions| regions.contains(&target.region))
+            && declared.baseline.keeps_in(account, Overridable::Guardduty, &target.region)
+    };
     let accounts = declared.profiles.baselined().filter(|account| account.id != target.account);
     accounts
-        .filter(|account| has_region(&account.id))
+        .filter(has_region)
         .filter_map(|account| {
             let email = account.email.clone()?;
             Some((account.id.to_string(), Member { email, standing: Standing::Invited }))

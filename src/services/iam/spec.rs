@@ -6,7 +6,9 @@ use super::document::Document;
 use crate::model::{AccountId, Address, Arn, Region, Target};
 use crate::policy::{Actions, Effect, Policy, PrincipalType, Principals, Resources, Statement, Who, first_that_fits};
 use crate::services::eventbridge::receiving_bus;
-use crate::services::{About, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags};
+use crate::services::{
+    About, Declared, Desired, Kept, Kind, Place, Resource, Service, Spec, Tags, Terms, keep_tags, our_tags,
+};
 
 /// The service that AWS Config's service-linked role is for: the name it is declared by.
 pub(super) const CONFIG_SERVICE: &str = "config.amazonaws.com";
@@ -162,7 +164,8 @@ fn trust(account: AccountId) -> Policy {
 /// are more than AWS takes. `None` where there is no Region to forward from.
 fn permission(declared: &Declared<'_>, place: &Place<'_>) -> Option<Policy> {
     let partition = declared.profiles.partition;
-    let buses: BTreeSet<Address> = place.regions.iter().filter_map(|region| receiving_bus(declared, region)).collect();
+    let regions = declared.baseline.regions_of(place.account, Service::Eventbridge, place.regions);
+    let buses: BTreeSet<Address> = regions.iter().filter_map(|region| receiving_bus(declared, region)).collect();
     let name = buses.first()?.name.clone();
     let exact: Vec<String> = buses
         .iter()

@@ -1,0 +1,99 @@
+//! What some accounts have otherwise: planned, converged, said, and taken back.
+
+use serde_json::Value;
+
+use crate::support::estate::{Estate, LEDGER, PAYMENTS, PROFILES};
+
+const BASELINE: &str = r#"
+name = "test"
+
+[log_bucket]
+
+[cloudtrail]
+
+[config]
+
+[[config.rule]]
+identifier = "CLOUD_TRAIL_ENABLED"
+
+[config.aggregator]
+
+[guardduty]
+
+[notify]
+
+[events]
+
+[[events.forward]]
+preset = "config-compliance"
+"#;
+
+/// For the ledger account alone.
+const OVERRIDE: &str = r#"
+[[override]]
+groups = ["dev"]
+without = ["guardduty"]
+
+[override.config]
+regions = { include = ["us-east-1"] }
+
+[[override.config.rule]]
+identifier = "ENCRYPTED_VOLUMES"
+
+[[override.events.forward]]
+preset = "root-login"
+"#;
+
+/// The addresses of what would be created, below a prefix.
+fn created(document: &Value, below: &str) -> Vec<String> {
+    let list = document["changes"].as_array().unwrap().iter();
+    let addresses = list.map(|change| change["address"].as_str().unwrap().to_owned());
+    addresses.filter(|address| address.starts_with(below)).collect()
+}
+
+fn holds(addresses: &[String], part: &str) -> bool {
+    addresses.iter().any(|address| address.contains(part))
+}
+
+#[test]
+fn an_estate_with_an_override_converges_once_and_says_so() {
+    let estate = Estate::new(PROFILES, &format!("{BASELINE}{OVERRIDE}"));
+    let (code, document) = estate.plan_json(&[]);
+    assert_eq!(code, Some(2), "{document:#}");
+    let (ledger, payments) = (created(&document, LEDGER), created(&document, PAYMENTS));
+    assert!(!holds(&ledger, "guardduty."), "{ledger:#?}");
+    assert!(holds(&payments, "/eu-west-1/guardduty.detector/") && holds(&payments, "/us-east-1/guardduty.detector/"));
+    assert!(holds(&ledger, "/us-east-1/config.rule/baseline-encrypted-volumes"), "{ledger:#?}");
+    assert!(!holds(&ledger, "/eu-west-1/config.") && holds(&payments, "/eu-west-1/config.recorder/"), "{ledger:#?}");
+    assert!(!holds(&payments, "encrypted-volumes") && !holds(&payments, "root-login"), "{payments:#?}");
+    assert!(holds(&ledger, "/us-east-1/eventbridge.rule/baseline-root-login"), "{ledger:#?}");
+
+    let said = document["notes"].to_string();
+    let words = "by the override for group dev: without guardduty; config only in us-east-1; AWS Config rule \
+                 baseline-encrypted-volumes besides; root-login forwarded besides";
+    assert!(said.contains(words), "{said}");
+    assert!(estate.plan(&[]).out.contains("by the override for group dev"), "people are told, too");
+
+    estate.apply(&[]).ended(0);
+    estate.assert_clean();
+    estate.sandbox.reset_calls();
+    estate.apply(&[]).ended(0);
+    assert_eq!(estate.sandbox.mutating_calls(), 0, "{:?}", estate.sandbox.calls());
+    let read = |operation: &str, account: &str| {
+        let calls = estate.sandbox.calls();
+        calls.iter().any(|call| call.operation == operation && call.account.is_some_and(|id| id.as_str() == account))
+    };
+    assert!(read("ListDetectors", PAYMENTS) && !read("ListDetectors", LEDGER), "what is left out is not read");
+    for arguments in [&["-a", "ledger"][..], &["-g", "prod"], &["-s", "guardduty"], &["-r", "us-*"]] {
+        assert_eq!(estate.drift(arguments), [""; 0], "{arguments:?}");
+    }
+
+    // Taken away, everything is as for all others: what was left out is made.
+    estate.write_baseline(BASELINE);
+    let (code, document) = estate.plan_json(&["-a", "ledger"]);
+    assert_eq!(code, Some(2), "{document:#}");
+    let ledger = created(&document, LEDGER);
+    assert!(holds(&ledger, "/eu-west-1/config.recorder/") && holds(&ledger, "guardduty.detector"), "{ledger:#?}");
+    estate.apply(&[]).ended(0);
+    estate.assert_clean();
+}
