@@ -91,19 +91,21 @@ pub(super) fn find<'a>(world: &'a World, call: &Call<'_>, named: &Named) -> Resu
 }
 
 pub(super) fn get(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
+    Ok(json!({ "Configuration": configuration(world, call)? }))
+}
+
+pub(super) fn configuration(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
     let named = named(call)?;
     let function = find(world, call, &named)?;
     let version = if named.qualifier.is_empty() { "$LATEST" } else { &named.qualifier };
     Ok(json!({
-        "Configuration": {
-            "FunctionName": named.name,
-            "FunctionArn": arn(world, &named),
-            "LastModified": iso(function.created),
-            "Version": version,
-            "RevisionId": function.revision,
-            "PackageType": "Zip",
-            "State": "Active",
-            "LastUpdateStatus": "Successful",
-        },
+        "FunctionName": named.name,
+        "FunctionArn": arn(world, &named),
+        "LastModified": iso(function.created),
+        "Version": version,
+        "RevisionId": function.revision,
+        "PackageType": "Zip",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
     }))
 }

@@ -115,6 +115,7 @@ fn resource(world: &World, call: &Call<'_>) -> String {
 fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
     match call.operation {
         "GetFunction" => functions::get(world, call).map(Answer::Json),
+        "GetFunctionConfiguration" => functions::configuration(world, call).map(Answer::Json),
         "GetPolicy" => permissions::get(world, call).map(Answer::Json),
         "AddPermission" => permissions::add(world, call).map(|out| Answer::Http(Reply::json(201, &out))),
         "RemovePermission" => permissions::remove(world, call)
