@@ -44,6 +44,7 @@ struct Estate {
     directory: TempDir,
     aws: PathBuf,
     /// What the sandbox said when it was ready.
+    #[cfg(feature = "aws")]
     announcement: String,
 }
 
@@ -81,7 +82,13 @@ impl Estate {
         let mut announcement = String::new();
         BufReader::new(process.stderr.take().unwrap()).read_line(&mut announcement).unwrap();
         assert!(announcement.contains("a simulation of AWS, not AWS"), "{announcement}");
-        Estate { process, directory, aws, announcement }
+        Estate {
+            process,
+            directory,
+            aws,
+            #[cfg(feature = "aws")]
+            announcement,
+        }
     }
 
     /// A shell that has read what the sandbox printed and runs a program.

@@ -10,7 +10,9 @@ use crate::plan::{
 };
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
-use crate::services::{Declared, Desired, Found, Note, Place, Reading, Service, Shared, Terms, policy_notes};
+use crate::services::{
+    Declared, Desired, Found, Note, Place, Reading, Reference, Service, Shared, Terms, policy_notes,
+};
 
 /// Accounts that are read at the same time. Requests in flight are bounded apart; this bounds what is held in memory.
 const ACCOUNTS_AT_ONCE: usize = 24;
@@ -359,6 +361,12 @@ impl<'a> Survey<'a> {
             cells.extend(targets.into_iter().map(|target| (*service, target, Sake::Own)));
             cells.extend(shared.into_iter().map(|target| (*service, target, Sake::Others)));
         }
+        if selected {
+            let known: BTreeSet<(Service, Target)> = cells.iter().map(|(s, target, _)| (*s, target.clone())).collect();
+            let referred = referred(account, declared, &place, &options.selection);
+            let more = referred.into_iter().filter(|cell| !known.contains(cell));
+            cells.extend(more.map(|(service, target)| (service, target, Sake::Own)));
+        }
         let count = |(_, target, _): &(Service, Target, Sake)| !target.region.is_global();
         let regions_read =
             cells.iter().filter(|cell| count(cell)).map(|(_, target, _)| &target.region).collect::<BTreeSet<_>>().len();
@@ -417,6 +425,30 @@ fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selecti
     dependents.iter().any(|dependent| {
         dependent_regions(*dependent).iter().any(|region| selection.takes_service_in(*dependent, region))
     })
+}
+
+/// The cells of an account without which what is selected there cannot be compared: it names something in them by an ARN
+/// that only AWS knows.
+fn referred(
+    account: &Account,
+    declared: &Declared<'_>,
+    place: &Place<'_>,
+    selection: &Selection,
+) -> BTreeSet<(Service, Target)> {
+    let mut cells = BTreeSet::new();
+    for mut desired in desired_of(account, declared, place.regions, &BTreeSet::new()) {
+        if !selection.takes(&desired.address) {
+            continue;
+        }
+        for reference in desired.spec.references() {
+            if let Reference::To(address) = reference
+                && address.target.account == account.id
+            {
+                cells.insert((address.kind.service(), address.target.clone()));
+            }
+        }
+    }
+    cells
 }
 
 /// Every Region that gets the baseline in some account, as far as this run knows.

@@ -11,6 +11,8 @@ pub enum Fact {
     Coming,
     /// It does not exist, and the selection leaves it out.
     Missing,
+    /// Its place was not read: the selection leaves it out.
+    Unread,
     /// Its place could not be read.
     Unreadable,
     /// It is held back.

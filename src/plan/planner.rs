@@ -98,7 +98,7 @@ impl Planner<'_> {
         let selected = self.selected(address);
         let seen = match reading {
             // Not read: the selection leaves its whole place out.
-            None => return Fact::Missing,
+            None => return Fact::Unread,
             Some(Err(_)) => return Fact::Unreadable,
             Some(Ok(reading)) => reading.found.iter().find(|found| found.address == *address),
         };
@@ -121,7 +121,7 @@ impl Planner<'_> {
             );
             return Fact::Blocked;
         }
-        if let Some((reason, hint)) = self.obstacle(desired) {
+        if let Some((reason, hint)) = self.obstacle(desired, seen.is_some()) {
             self.block(address, reason, hint);
             return Fact::Blocked;
         }
@@ -161,8 +161,9 @@ impl Planner<'_> {
     }
 
     /// What keeps a resource from being looked at: something it says itself, or a requirement that is not known to be,
-    /// or to be coming.
-    fn obstacle(&self, desired: &Desired) -> Option<(String, Option<String>)> {
+    /// or to be coming. What exists does not wait for a requirement that the run was narrowed away from, unless it can
+    /// only be compared by that one's ARN.
+    fn obstacle(&self, desired: &Desired, exists: bool) -> Option<(String, Option<String>)> {
         if let Some(Kept { reason, hint }) = &desired.obstacle {
             return Some((reason.clone(), Some(hint.clone())));
         }
@@ -170,7 +171,8 @@ impl Planner<'_> {
             Some(Fact::Present(_) | Fact::Coming) => None,
             Some(Fact::Unreadable) => Some((format!("it requires {required}, which could not be read"), None)),
             Some(Fact::Blocked) => Some((format!("it requires {required}, which is blocked"), None)),
-            Some(Fact::Missing) | None => Some((
+            Some(Fact::Unread) | None if exists && !refers_to(&desired.spec, required) => None,
+            Some(Fact::Missing | Fact::Unread) | None => Some((
                 format!("it requires {required}, which does not exist and is not selected"),
                 Some("run for that account first, or select it too".to_owned()),
             )),
@@ -268,6 +270,11 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// Whether a resource names another by an ARN that only AWS knows.
+fn refers_to(spec: &Spec, address: &Address) -> bool {
+    spec.clone().references().iter().any(|reference| matches!(reference, Reference::To(to) if to == address))
 }
 
 /// What the shared policies hold today, from the readings of the accounts that own them.

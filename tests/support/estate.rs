@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use baseline::config::{Source, load};
-use baseline::model::AccountId;
+use baseline::model::{AccountId, Partition};
 use baseline::sandbox::{CallCount, Options, Sandbox, Tamper};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -72,6 +72,15 @@ exclude_kms_events = true
 resource_type = "AWS::S3::Object"
 values = ["arn:aws:s3"]
 "#;
+
+/// `standard.toml` as it is shipped, with a queue of the second project that is subscribed.
+pub fn standard() -> String {
+    let shipped = std::fs::read_to_string(super::file("baselines/standard.toml")).unwrap();
+    format!("{shipped}\n[[notify.subscription]]\nprotocol = \"sqs\"\nendpoint = \"{QUEUE}\"\n")
+}
+
+/// The queue of [`standard`].
+pub const QUEUE: &str = "arn:aws:sqs:eu-west-1:444444444444:alerts";
 
 /// What a finished run said.
 #[derive(Debug)]
@@ -138,6 +147,29 @@ impl Estate {
         let estate = Estate::new(profiles, baseline);
         estate.apply(&[]).ended(0);
         estate
+    }
+
+    /// Makes the queue of [`standard`], in this Region.
+    #[track_caller]
+    pub fn make_queue(&self, region: &str) {
+        self.admin(LEDGER).sqs(region, "CreateQueue", json!({ "QueueName": "alerts" }));
+    }
+
+    /// Something of a list of the state, by its ARN.
+    #[track_caller]
+    pub fn arn_in(list: &Value, arn: &str) -> Value {
+        let found = list.as_array().unwrap().iter().find(|one| one["arn"] == arn);
+        found.unwrap_or_else(|| panic!("{arn}: {list:#}")).clone()
+    }
+
+    /// The calls that changed something, as `SERVICE:OPERATION ACCOUNT REGION`, each as often as it was made.
+    pub fn writes(&self) -> Vec<String> {
+        let calls = self.sandbox.calls();
+        let line = |call: &CallCount| {
+            let account = call.account.map(|id| id.to_string()).unwrap_or_default();
+            format!("{}:{} {account} {}", call.service, call.operation, call.region)
+        };
+        calls.iter().filter(|call| call.mutating).flat_map(|call| (0..call.count).map(move |_| line(call))).collect()
     }
 
     pub fn write_profiles(&self, text: &str) {
@@ -250,16 +282,18 @@ impl Estate {
             "policy": { "Version": "2012-10-17", "Statement": [
                 { "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole" } ] },
         }));
+        let partition = self.state()["partition"].as_str().unwrap().to_owned();
         let start = Admin {
             endpoint: self.sandbox.endpoint(),
             key: self.sandbox.environment().into_iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").unwrap().1,
             token: String::new(),
         };
         let form = format!(
-            "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::{account}:role/Administrator&RoleSessionName=admin"
+            "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:{partition}:iam::{account}:role/Administrator&RoleSessionName=admin"
         );
         let kind = ("content-type", "application/x-www-form-urlencoded");
-        let answer = start.send("sts", "us-east-1", "POST", "/", &[kind], &form);
+        let global: Partition = partition.parse().unwrap();
+        let answer = start.send("sts", global.global_region().as_str(), "POST", "/", &[kind], &form);
         let member = |name: &str| {
             let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap();
             rest.split_once('<').unwrap().0.to_owned()
@@ -305,6 +339,54 @@ impl Admin {
         self.json("kms", region, &format!("TrentService.{operation}"), &input)
     }
 
+    /// An operation of AWS Config.
+    #[track_caller]
+    pub fn config(&self, region: &str, operation: &str, input: Value) -> Value {
+        self.json("config", region, &format!("StarlingDoveService.{operation}"), &input)
+    }
+
+    /// An operation of EventBridge.
+    #[track_caller]
+    pub fn events(&self, region: &str, operation: &str, input: Value) -> Value {
+        self.json("events", region, &format!("AWSEvents.{operation}"), &input)
+    }
+
+    /// An operation of SQS.
+    #[track_caller]
+    pub fn sqs(&self, region: &str, operation: &str, input: Value) -> Value {
+        self.json("sqs", region, &format!("AmazonSQS.{operation}"), &input)
+    }
+
+    /// An IAM operation.
+    #[track_caller]
+    pub fn iam(&self, operation: &str, input: &[(&str, &str)]) -> String {
+        self.query("iam", "us-east-1", "2010-05-08", operation, input)
+    }
+
+    /// An SNS operation.
+    #[track_caller]
+    pub fn sns(&self, region: &str, operation: &str, input: &[(&str, &str)]) -> String {
+        self.query("sns", region, "2010-03-31", operation, input)
+    }
+
+    #[track_caller]
+    fn query(&self, service: &str, region: &str, version: &str, operation: &str, input: &[(&str, &str)]) -> String {
+        let mut form = format!("Action={operation}&Version={version}");
+        for (name, value) in input {
+            form.push_str(&format!("&{name}={}", escaped(value)));
+        }
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.send(service, region, "POST", "/", &headers, &form)
+    }
+
+    /// A request to a service that speaks REST with JSON.
+    #[track_caller]
+    pub fn rest(&self, service: &str, region: &str, method: &str, path: &str, input: Value) -> Value {
+        let body = if input.is_null() { String::new() } else { input.to_string() };
+        let answer = self.send(service, region, method, path, &[("content-type", "application/json")], &body);
+        if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
+    }
+
     #[track_caller]
     fn json(&self, service: &str, region: &str, target: &str, input: &Value) -> Value {
         let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
@@ -317,6 +399,12 @@ impl Admin {
     pub fn s3(&self, method: &str, path: &str, body: &str) -> String {
         self.send("s3", HOME, method, path, &[], body)
     }
+}
+
+/// A value of a form.
+fn escaped(value: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    value.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// One HTTP request on a connection of its own.

@@ -89,7 +89,7 @@ fn an_account_has_what_its_overrides_say_and_nobody_else_does() {
     let (payments, search) = (estate.account("333333333333"), estate.account("444444444444"));
     assert!(matches!(baseline.of(payments), Cow::Borrowed(_)));
     let own = baseline.of(search);
-    assert_eq!(own.guardduty.as_ref().unwrap().features["S3_DATA_EVENTS"], false);
+    assert!(!own.guardduty.as_ref().unwrap().features["S3_DATA_EVENTS"]);
     let rules: Vec<&str> = own.config.as_ref().unwrap().rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(rules, ["baseline-cloud-trail-enabled", "baseline-encrypted-volumes"], "once, though said twice");
     let forwards: Vec<&str> = own.events.as_ref().unwrap().forward.iter().map(|forward| &*forward.name).collect();

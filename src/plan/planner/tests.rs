@@ -78,11 +78,14 @@ impl Bed {
         let cell = (address.kind.service(), address.target.clone());
         let reading = self.readings.get_mut(&cell).unwrap().as_mut().unwrap();
         reading.found.retain(|found| found.address != *address);
-        let arn = match address.kind {
+        reading.found.push(Found { address: address.clone(), spec, arn: Self::arn_of(address), ownership });
+    }
+
+    fn arn_of(address: &Address) -> Arn {
+        match address.kind {
             crate::services::Kind::KmsKey => key_arn(),
             _ => Arn::new(Default::default(), "x", None, None, &address.name),
-        };
-        reading.found.push(Found { address: address.clone(), spec, arn, ownership });
+        }
     }
 
     /// As if every change had been made.
@@ -101,6 +104,11 @@ impl Bed {
                         (&mut spec, change.seen.as_ref().map(|found| &found.spec))
                     {
                         now.holds_data = was.holds_data;
+                    }
+                    for reference in spec.references() {
+                        if let Reference::To(address) = reference {
+                            *reference = Reference::Is(Self::arn_of(address));
+                        }
                     }
                     self.is_there(&change.address, spec, Ownership::Ours);
                 }
@@ -288,7 +296,7 @@ fn what_is_not_selected_is_known_and_left_alone() {
     // The bucket exists and drifts; only trails are selected.
     let mut bed = Bed::holding(Service::S3).selecting(&["**/cloudtrail.trail/*"]);
     let (address, mut spec) = (bed.desired[0].address.clone(), bed.desired[0].spec.clone());
-    assert_eq!(bed.plan_and_facts().1[&address], Fact::Missing);
+    assert_eq!(bed.plan_and_facts().1[&address], Fact::Missing, "its place was read");
     let Spec::S3Bucket(bucket) = &mut spec else { panic!() };
     bucket.versioning = Versioning::Off;
     bed.is_there(&address, spec, Ownership::Ours);

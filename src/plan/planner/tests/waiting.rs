@@ -71,3 +71,73 @@ fn what_another_part_of_the_plan_declares_is_no_orphan() {
     let ignored = plan(&BTreeSet::new(), Orphans::Ignored);
     assert!(ignored.orphans.is_empty() && ignored.changes.is_empty());
 }
+
+/// A project account's detectors and the rules that wait for them, as a run finds them that is narrowed to AWS Config.
+fn rules() -> Bed {
+    let baseline = "name = 'test'\n[log_key]\n[log_bucket]\n[cloudtrail]\n[guardduty]\n[config]\n[[config.rule]]\n\
+                    identifier = 'CLOUD_TRAIL_ENABLED'\n[[config.rule]]\nidentifier = 'GUARDDUTY_ENABLED_CENTRALIZED'\n";
+    let services = [Service::Iam, Service::Cloudtrail, Service::Guardduty, Service::Config];
+    Bed::of(Estate::new(PROFILES, baseline), "333333333333", &services)
+}
+
+/// Takes everything out of the bed that a run with `-s config` does not read.
+fn narrowed(mut bed: Bed) -> Bed {
+    bed.readings.retain(|(service, _), _| matches!(service, Service::Config | Service::Iam));
+    bed.selection = Selection::new(&[], vec![], vec![], vec![Service::Config], vec![]).unwrap();
+    bed
+}
+
+#[test]
+fn what_exists_does_not_wait_for_a_requirement_that_the_run_leaves_out() {
+    let bed = narrowed(rules().in_sync());
+    let (plan, facts) = bed.plan_and_facts();
+    let of_config = bed.desired.iter().filter(|desired| desired.address.kind.service() == Service::Config).count();
+    assert!(plan.complete() && plan.changes.is_empty(), "{plan:?}");
+    assert_eq!(plan.in_sync, of_config);
+    let trails = facts.iter().filter(|(address, _)| address.kind.service() == Service::Cloudtrail);
+    assert!(trails.map(|(_, fact)| fact).all(|fact| *fact == Fact::Unread));
+}
+
+#[test]
+fn what_drifted_is_repaired_beside_a_requirement_that_the_run_leaves_out() {
+    let mut bed = rules().in_sync();
+    let rule = |desired: &&Desired| desired.address.name == "baseline-cloud-trail-enabled";
+    let Desired { address, spec, .. } = bed.desired.iter().find(rule).unwrap().clone();
+    let Spec::ConfigRule(mut drifted) = spec else { panic!() };
+    drifted.tags.remove("Baseline");
+    drifted.tags.insert("Baseline".to_owned(), "another".to_owned());
+    bed.is_there(&address, Spec::ConfigRule(drifted), Ownership::Ours);
+    let plan = narrowed(bed).plan();
+    assert!(plan.complete(), "{plan:?}");
+    let changes: Vec<_> = plan.changes.iter().map(|change| (&change.address, change.action)).collect();
+    assert_eq!(changes, [(&address, Action::Update)]);
+}
+
+#[test]
+fn what_is_made_waits_for_a_requirement_that_the_run_leaves_out() {
+    let mut bed = rules().in_sync();
+    let rule = |desired: &&Desired| desired.address.name == "baseline-cloud-trail-enabled";
+    let address = bed.desired.iter().find(rule).unwrap().address.clone();
+    let cell = (Service::Config, address.target.clone());
+    bed.readings.get_mut(&cell).unwrap().as_mut().unwrap().found.retain(|found| found.address != address);
+    let plan = narrowed(bed).plan();
+    assert!(plan.changes.is_empty() && !plan.complete(), "{plan:?}");
+    let [Blocked { address: held, reason, .. }] = &plan.blocked[..] else { panic!("{plan:?}") };
+    assert_eq!(held, &address);
+    assert!(reason.ends_with("which does not exist and is not selected"), "{reason}");
+}
+
+/// The key was not read: whether the trail is encrypted with it cannot be told.
+#[test]
+fn what_can_only_be_compared_by_an_arn_waits_for_it() {
+    let mut bed = Bed::trails().in_sync();
+    let key = bed.estate.one(Service::Kms).address;
+    for fact in [Some(Fact::Unread), None] {
+        match fact {
+            Some(fact) => bed.facts.insert(key.clone(), fact),
+            None => bed.facts.remove(&key),
+        };
+        let plan = bed.plan();
+        assert_eq!((plan.changes.len(), plan.blocked.len(), plan.in_sync), (0, 3, 0), "{plan:?}");
+    }
+}
