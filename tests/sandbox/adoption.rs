@@ -161,7 +161,7 @@ fn admit(estate: &Estate, account: &str) -> [bool; 3] {
     [
         admits(&estate.bucket(BUCKET)["policy"]),
         keys.filter(|key| key["aliases"].to_string().contains("baseline-logs")).any(|key| admits(&key["policy"])),
-        hub.map(|bus| admits(&bus["policy"])).all(|admitted| admitted),
+        hub.map(|bus| &bus["policy"]).all(admits),
     ]
 }
 
