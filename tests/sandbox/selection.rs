@@ -23,7 +23,7 @@ fn a_filter_that_matches_nothing_is_a_mistake_and_calls_nothing() {
         &["apply", "--yes", "-a", "paymnets"],
         &["plan", "-a", "payments", "-g", "dev"],
         &["plan", "-a", "[x"],
-        &["plan", "-s", "iam"],
+        &["plan", "-s", "ec2"],
         &["plan", "-t", "333333333333/nowhere/[x"],
         &["accounts", "-g", "nobody"],
     ] {
