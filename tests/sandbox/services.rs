@@ -75,8 +75,9 @@ fn the_standard_baseline_sets_up_what_it_declares() {
         for bus in buses {
             let global = bus["arn"].as_str().unwrap().contains("us-east-1");
             let rules = bus["rules"].as_array().unwrap();
-            // Only one bus sees changes of IAM.
-            assert_eq!(rules.len(), if global { 8 } else { 7 }, "{bus:#}");
+            // Only one bus sees changes of IAM; what is open to the world is told of apart and sent as a change.
+            let told = if global { 8 } else { 7 };
+            assert_eq!(rules.len(), if *account == *SECURITY { told } else { told - 1 }, "{bus:#}");
             assert!(rules.iter().all(|rule| rule["state"] == "ENABLED"));
             let region = bus["arn"].as_str().unwrap().split(':').nth(3).unwrap();
             let target = match account {
