@@ -12,6 +12,7 @@ pub use facts::{Fact, Facts};
 pub use planner::{AccountView, Orphans, plan_account, shared_of};
 pub use selection::Selection;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,8 @@ pub struct Change {
     pub action: Action,
     /// Why.
     pub reason: String,
-    /// What differs, field by field.
+    /// What differs, field by field; empty for a creation, whose fields are [made when they are asked for](Change::fields):
+    /// a thousand accounts that lack everything would hold a quarter of a million copies of them.
     pub fields: Vec<FieldChange>,
     /// What has to end well first, among the changes of this plan or already.
     pub requires: Vec<Address>,
@@ -50,6 +52,18 @@ pub struct Change {
     pub desired: Spec,
     /// What was seen there.
     pub seen: Option<Found>,
+}
+
+impl Change {
+    /// What differs, field by field.
+    pub fn fields(&self) -> Cow<'_, [FieldChange]> {
+        match self.action {
+            Action::Create if self.fields.is_empty() => {
+                Cow::Owned(diff(&serde_json::Value::Null, &self.desired.document()))
+            }
+            _ => Cow::Borrowed(&self.fields),
+        }
+    }
 }
 
 /// A change that is not made, and why.

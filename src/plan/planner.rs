@@ -132,8 +132,7 @@ impl Planner<'_> {
             self.plan.undelivered.push(Undelivered { address, reason, hint });
         }
         let Some(found) = seen else {
-            let fields = diff(&serde_json::Value::Null, &spec.document());
-            self.change(desired, Action::Create, "it does not exist".to_owned(), fields, spec, None);
+            self.change(desired, Action::Create, "it does not exist".to_owned(), Vec::new(), spec, None);
             return Fact::Coming;
         };
         let account = self.view.account;

@@ -11,7 +11,7 @@ use owo_colors::OwoColorize;
 use serde_json::Value;
 
 use super::Outcome;
-use crate::model::{AccountId, Address, OpError, Region, Target};
+use crate::model::{AccountId, Address, Digest, OpError, Region, Target};
 use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
 
 /// How many accounts or Regions are named before the rest is counted.
@@ -125,30 +125,33 @@ struct Group<'a> {
     places: Vec<&'a Address>,
     /// What is changed; with ACCOUNT and REGION for what differs from place to place.
     fields: Cow<'a, [FieldChange]>,
+    /// Whether they are said without the place.
+    placeless: bool,
 }
 
 fn groups(plan: &Plan) -> Vec<Group<'_>> {
     let mut order: Vec<Group<'_>> = Vec::new();
     // By the very same words, or by the same words but for the place: one that is named by chance parts nothing.
-    let mut index: BTreeMap<String, usize> = BTreeMap::new();
+    let mut index: BTreeMap<Digest, usize> = BTreeMap::new();
     for change in &plan.changes {
         let Address { target: Target { account, region }, kind, name } = &change.address;
-        let said = serde_json::to_string(&change.fields).unwrap_or_default();
+        let fields = change.fields();
+        let said = serde_json::to_string(&fields).unwrap_or_default();
         let placeless = anywhere(&said, *account, region);
-        let key = |said: &str| format!("{kind}\n{name}\n{:?}\n{said}", change.action);
+        let key = |said: &str| Digest::of_bytes(format!("{kind}\n{name}\n{:?}\n{said}", change.action).as_bytes());
         let keys = [key(&said), key(&placeless)];
         let at = match keys.iter().find_map(|key| index.get(key)) {
             Some(at) => {
                 let group = &mut order[*at];
                 group.places.push(&change.address);
-                if matches!(group.fields, Cow::Borrowed(first) if first != change.fields) {
-                    group.fields = serde_json::from_str(&placeless).map_or(Cow::Borrowed(&change.fields), Cow::Owned);
+                if !group.placeless && group.fields != fields {
+                    group.placeless = true;
+                    group.fields = serde_json::from_str(&placeless).map_or(fields, Cow::Owned);
                 }
                 *at
             }
             None => {
-                let fields = Cow::Borrowed(&change.fields[..]);
-                order.push(Group { first: change, places: vec![&change.address], fields });
+                order.push(Group { first: change, places: vec![&change.address], fields, placeless: false });
                 order.len() - 1
             }
         };

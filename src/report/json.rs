@@ -100,7 +100,7 @@ fn change_document(plan: &Plan, change: &Change) -> Value {
     let mut document = address_document(plan, &change.address);
     document["action"] = json!(change.action);
     document["reason"] = json!(change.reason);
-    document["fields"] = json!(change.fields);
+    document["fields"] = json!(change.fields());
     document["requires"] = json!(change.requires);
     document
 }
