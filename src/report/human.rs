@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Outcome;
 use crate::model::{AccountId, Address, Digest, OpError, Region, Target};
 use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
+use crate::services::Undelivered;
 
 /// How many accounts or Regions are named before the rest is counted.
 const NAMED: usize = 6;
@@ -414,16 +415,25 @@ fn blocked(text: &mut String, plan: &Plan) {
     }
 }
 
-/// What waits for somebody else: commands for them, where there are any, are never cut and stand by themselves.
+/// What waits for somebody else: commands for them, where there are any, are never cut and stand by themselves; what is
+/// said on one line is said once for all places.
 fn undelivered(text: &mut String, plan: &Plan) {
-    let mut causes: BTreeMap<(&str, &str, &str), Vec<&Target>> = BTreeMap::new();
+    let mut causes: BTreeMap<(&str, String, String), Vec<&Undelivered>> = BTreeMap::new();
     for waiting in &plan.undelivered {
-        let cause = (waiting.address.name.as_str(), waiting.reason.as_str(), waiting.hint.as_str());
-        causes.entry(cause).or_default().push(&waiting.address.target);
+        let Target { account, region } = &waiting.address.target;
+        let exact = waiting.hint.contains('\n');
+        let said = |text: &str| if exact { text.to_owned() } else { anywhere(text, *account, region) };
+        let cause = (waiting.address.name.as_str(), said(&waiting.reason), said(&waiting.hint));
+        causes.entry(cause).or_default().push(waiting);
     }
-    for ((name, reason, hint), places) in causes {
+    for ((name, reason, hint), group) in causes {
+        // Of one place it is said as it is.
+        let (reason, hint) = match &group[..] {
+            [one] => (&one.reason, &one.hint),
+            _ => (&reason, &hint),
+        };
         let _ = writeln!(text, "{} {}", "! undelivered".magenta().bold(), one_line(name).bold());
-        place_lines(text, plan, places.into_iter());
+        place_lines(text, plan, group.iter().map(|waiting| &waiting.address.target));
         let _ = writeln!(text, "    {}", one_line(reason));
         for (index, line) in hint.lines().enumerate() {
             let lead = if index == 0 { "next:".bold().to_string() } else { "     ".to_owned() };

@@ -568,6 +568,19 @@ fn commands_for_somebody_else_are_lines_of_their_own() {
 }
 
 #[test]
+fn what_waits_everywhere_for_the_same_reason_is_said_once() {
+    let mut plan = estate(1);
+    for place in REGIONS {
+        plan.undelivered.push(Undelivered {
+            address: Address::new(self::place(0, place), Kind::SnsSubscription, "baseline-alerts:email:a@example.com"),
+            reason: "a@example.com is not confirmed".to_owned(),
+            hint: format!("confirm it; this sends another request: aws sns subscribe --region {place}"),
+        });
+    }
+    assert_snapshot!(shown_plan(&plan));
+}
+
+#[test]
 fn values_that_name_their_own_place_are_one_block() {
     let mut plan = estate(3);
     for n in 0..3 {
