@@ -278,7 +278,9 @@ impl<'a> Survey<'a> {
         options: &SurveyOptions,
     ) -> Plan {
         let place = Place { account, regions: &read.regions };
-        let all = Service::ALL.iter().flat_map(|service| service.desire(declared, &place));
+        // Only a holder has any: the others are spared working it out.
+        let held = Service::ALL.iter().filter(|service| service.holder(self.profiles) == Some(account.id));
+        let all = held.flat_map(|service| service.desire(declared, &place));
         let besides: BTreeSet<Address> = all.filter(|desired| desired.shared).map(|desired| desired.address).collect();
         let desired = desired_of(account, declared, &read.regions, &besides);
         let orphans = if options.prune { Orphans::Removed } else { Orphans::Shown };
