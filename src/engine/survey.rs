@@ -363,7 +363,8 @@ impl<'a> Survey<'a> {
             cells.extend(targets.into_iter().map(|target| (*service, target, Sake::Own)));
             cells.extend(shared.into_iter().map(|target| (*service, target, Sake::Others)));
         }
-        if selected {
+        // A run that leaves nothing out reads all of them anyway.
+        if selected && options.selection.narrows() {
             let known: BTreeSet<(Service, Target)> = cells.iter().map(|(s, target, _)| (*s, target.clone())).collect();
             let referred = referred(account, declared, &place, &options.selection);
             let more = referred.into_iter().filter(|cell| !known.contains(cell));

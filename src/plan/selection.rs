@@ -67,6 +67,15 @@ impl Selection {
         self.takes_service(service) && (self.regions.is_empty() || self.regions.iter().any(|glob| glob.matches(region)))
     }
 
+    /// Whether anything is left out at all.
+    pub fn narrows(&self) -> bool {
+        !(self.accounts.is_empty()
+            && self.groups.is_empty()
+            && self.regions.is_empty()
+            && self.services.is_empty()
+            && self.targets.is_empty())
+    }
+
     fn takes_service(&self, service: Service) -> bool {
         self.services.is_empty() || self.services.contains(&service)
     }
