@@ -17,6 +17,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod cli;
+pub mod clock;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod engine;

@@ -120,13 +120,13 @@ impl Chain {
         let mut held = self.start.lock().await;
         match &*held {
             Some(Ok(identity)) => return Ok(identity.clone()),
-            Some(Err((error, until))) if SystemTime::now() < *until => return Err(error.clone()),
+            Some(Err((error, until))) if self.aws.clock.wall() < *until => return Err(error.clone()),
             _ => {}
         }
         let guess = self.jump.account.unwrap_or(self.security.id);
         let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
         let answer = who(session, self.partition.sts_region()).await;
-        *held = Some(answer.clone().map_err(|error| (error, SystemTime::now() + REFUSAL_HOLDS)));
+        *held = Some(answer.clone().map_err(|error| (error, self.aws.clock.wall() + REFUSAL_HOLDS)));
         answer
     }
 
@@ -266,13 +266,14 @@ struct Provider {
 impl Provider {
     async fn credentials(&self) -> Result<Credentials, OpError> {
         let mut held = self.held.lock().await;
-        let now = SystemTime::now();
+        let Some(aws) = self.aws.upgrade() else { return Err(self.failed("the run is over".to_owned())) };
+        let now = aws.clock.wall();
         match &*held {
             Some(Held::Session { credentials, renew_at }) if now < *renew_at => return Ok(credentials.clone()),
             Some(Held::Refusal { error, until }) if now < *until => return Err(error.clone()),
             _ => {}
         }
-        match self.assume().await {
+        match self.assume(aws).await {
             Ok(credentials) => {
                 let renew_at = renewal(now, credentials.expiry().unwrap_or(now));
                 *held = Some(Held::Session { credentials: credentials.clone(), renew_at });
@@ -285,8 +286,7 @@ impl Provider {
         }
     }
 
-    async fn assume(&self) -> Result<Credentials, OpError> {
-        let Some(aws) = self.aws.upgrade() else { return Err(self.failed("the run is over".to_owned())) };
+    async fn assume(&self, aws: Arc<Aws>) -> Result<Credentials, OpError> {
         let code = match &self.step.mfa {
             Some((mfa, codes)) => Some((mfa.serial.clone(), codes.0(mfa).await.map_err(|why| self.failed(why))?)),
             None => None,

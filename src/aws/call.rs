@@ -4,7 +4,6 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::clients::{Session, is_read};
@@ -80,7 +79,8 @@ impl<'a> Call<'a> {
             operation = self.operation,
         );
         async move {
-            let start = Instant::now();
+            let clock = &self.session.aws.clock;
+            let start = clock.elapsed();
             let mut attempt = 1;
             loop {
                 let failed = match self.attempt(&mut send).await {
@@ -92,17 +92,19 @@ impl<'a> Call<'a> {
                 };
                 let error = error::translate(&failed, &self, attempt);
                 tracing::debug!(attempt, code = error.code, request_id = error.request_id, "failed");
+                let settling = self.patience(&error).is_some();
                 let Some(wait) = self.pause(&error, attempt, start) else { return Err(error) };
                 self.session.aws.events.tell(Event::CallRetried {
                     account: self.session.account,
                     region: self.region.clone(),
-                    service: self.service,
-                    operation: self.operation,
+                    service: self.service.into(),
+                    operation: self.operation.into(),
                     attempt,
                     code: error.code.unwrap_or_else(|| "no answer".to_owned()),
                     wait,
+                    settling,
                 });
-                tokio::time::sleep(wait).await;
+                clock.sleep(wait).await;
                 attempt += 1;
             }
         }
@@ -124,14 +126,18 @@ impl<'a> Call<'a> {
     }
 
     /// How long to wait before the next attempt; `None` gives up.
-    fn pause(&self, error: &OpError, attempt: u32, start: Instant) -> Option<Duration> {
-        let patience = if error.has_code(self.settling) { Some(PATIENCE) } else { (self.settling_if)(error) };
-        if let Some(patience) = patience {
+    fn pause(&self, error: &OpError, attempt: u32, start: Duration) -> Option<Duration> {
+        if let Some(patience) = self.patience(error) {
             let wait = SETTLE_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(attempt.min(8)));
-            return (Instant::now() + wait < start + patience).then_some(wait);
+            return (self.session.aws.clock.elapsed() + wait < start + patience).then_some(wait);
         }
         let worth_it = matches!(error.fault, Fault::Throttled | Fault::Unreachable);
         (worth_it && attempt < MAX_ATTEMPTS).then(|| jittered(FIRST_PAUSE * 2u32.saturating_pow(attempt - 1)))
+    }
+
+    /// How long the error is waited out, if it means "not visible yet" here.
+    fn patience(&self, error: &OpError) -> Option<Duration> {
+        if error.has_code(self.settling) { Some(PATIENCE) } else { (self.settling_if)(error) }
     }
 
     pub(super) fn session(&self) -> &Session {

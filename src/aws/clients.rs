@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use super::call::Call;
 use super::ledger::Ledger;
 use super::limits::Limits;
+use crate::clock::Clock;
 use crate::model::{AccountId, Partition, Region};
 use crate::report::Events;
 use crate::services::Service;
@@ -36,6 +37,8 @@ pub struct Start {
     pub partition: Partition,
     /// Requests in flight over all accounts.
     pub parallelism: usize,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// Why AWS cannot be reached at all.
@@ -59,6 +62,7 @@ pub enum StartError {
 pub struct Aws {
     pub(super) base: SdkConfig,
     pub(super) limits: Limits,
+    pub(super) clock: Clock,
     pub(super) events: Events,
     ledger: Arc<Ledger>,
 }
@@ -89,11 +93,16 @@ impl Aws {
         if let Some(profile) = &start.profile {
             loader = loader.profile_name(profile);
         }
-        Ok(Arc::new(Aws::with_config(loader.load().await, start.parallelism, events)))
+        Ok(Arc::new(Aws::with_config(loader.load().await, start.parallelism, start.clock.clone(), events)))
     }
 
-    pub(crate) fn with_config(base: SdkConfig, parallelism: usize, events: Events) -> Self {
-        Aws { base, limits: Limits::new(parallelism), events, ledger: Arc::default() }
+    pub(crate) fn with_config(base: SdkConfig, parallelism: usize, clock: Clock, events: Events) -> Self {
+        Aws { base, limits: Limits::new(parallelism, clock.clone()), clock, events, ledger: Arc::default() }
+    }
+
+    /// The time, for whatever else of the run waits.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What was sent so far.

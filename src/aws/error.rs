@@ -210,7 +210,12 @@ fn hint(error: &OpError) -> Option<String> {
                 .to_owned()
         }
         Fault::Other if error.service == "guardduty" => return guardduty_hint(error),
-        Fault::WrongAccount | Fault::Refused | Fault::Other => return None,
+        Fault::AccountClosed
+        | Fault::NotOffered
+        | Fault::Interrupted
+        | Fault::WrongAccount
+        | Fault::Refused
+        | Fault::Other => return None,
     };
     Some(text)
 }

@@ -3,15 +3,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::model::{AccountId, Region};
 
 /// Bounds what is under way: requests in flight over all accounts, and the pace of CloudTrail's writes.
 #[derive(Debug)]
 pub(super) struct Limits {
     in_flight: Semaphore,
-    next_write: Mutex<HashMap<(AccountId, Region), Instant>>,
+    clock: Clock,
+    /// When the next write may be sent, by [`Clock::elapsed`].
+    next_write: Mutex<HashMap<(AccountId, Region), Duration>>,
 }
 
 /// CloudTrail takes one write a second per account and Region, fixed (CloudTrail User Guide, "Quotas"); a little more
@@ -19,8 +21,8 @@ pub(super) struct Limits {
 const CLOUDTRAIL_WRITE_SPACING: Duration = Duration::from_millis(1100);
 
 impl Limits {
-    pub(super) fn new(parallelism: usize) -> Self {
-        Limits { in_flight: Semaphore::new(parallelism.max(1)), next_write: Mutex::default() }
+    pub(super) fn new(parallelism: usize, clock: Clock) -> Self {
+        Limits { in_flight: Semaphore::new(parallelism.max(1)), clock, next_write: Mutex::default() }
     }
 
     /// Waits until one more request may be in flight. `None` cannot happen: the semaphore is never closed.
@@ -35,11 +37,11 @@ impl Limits {
         }
         let turn = {
             let mut next = self.next_write.lock().unwrap_or_else(PoisonError::into_inner);
-            let slot = next.entry((account, region.clone())).or_insert_with(Instant::now);
-            let turn = (*slot).max(Instant::now());
+            let slot = next.entry((account, region.clone())).or_default();
+            let turn = (*slot).max(self.clock.elapsed());
             *slot = turn + CLOUDTRAIL_WRITE_SPACING;
             turn
         };
-        tokio::time::sleep_until(turn).await;
+        self.clock.sleep_until(turn).await;
     }
 }

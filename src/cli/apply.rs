@@ -8,11 +8,13 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::locking::LockArgs;
 use super::plan::{self, LeaveArgs};
+use super::rollout::RolloutArgs;
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
-use crate::engine::{self, Applied};
+use crate::engine::{Applied, Enforce, Survey};
 use crate::plan::Plan;
 use crate::report::{Outcome, human, json};
 
@@ -25,6 +27,10 @@ pub(super) struct ApplyArgs {
     run: RunArgs,
     #[command(flatten)]
     leave: LeaveArgs,
+    #[command(flatten)]
+    rollout: RolloutArgs,
+    #[command(flatten)]
+    locking: LockArgs,
     /// Does not ask
     #[arg(long)]
     yes: bool,
@@ -41,7 +47,9 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
     }
     let (plan, applied) = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
-        let plan = plan::make(&run, &args.leave).await?;
+        let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
+        let options = plan::options(&run, &args.leave);
+        let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         present(&plan, args.run.format, common, screen)?;
         if plan.changes.is_empty() {
@@ -50,7 +58,17 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         if !args.yes && !agreed(&plan)? {
             return Ok((plan, None));
         }
-        let applied = engine::apply(&run.chain, &run.loaded.profiles, &plan, &run.events).await;
+        let enforce = Enforce {
+            chain: &run.chain,
+            profiles: &run.loaded.profiles,
+            baseline,
+            options: &options,
+            rollout: &args.rollout.rollout(&run.loaded.profiles)?,
+            lock: &args.locking.terms(&run)?,
+            stop: &run.stop,
+            events: &run.events,
+        };
+        let applied = enforce.run(&plan).await?;
         run.progress.finish();
         tracing::info!(
             requests = run.chain.aws().ledger().total(),
@@ -114,7 +132,7 @@ fn report(
 /// An error dominates, then incomplete.
 fn exit(plan: &Plan, applied: &Applied) -> Exit {
     let failed = applied.count(|outcome| matches!(outcome, Outcome::Failed(_))) > 0;
-    let unfinished = applied.count(|outcome| *outcome != Outcome::Applied) > 0;
+    let unfinished = applied.count(|outcome| !outcome.is_well()) > 0;
     match plan::exit(plan) {
         Exit::Error => Exit::Error,
         _ if failed => Exit::Error,

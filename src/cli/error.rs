@@ -61,6 +61,23 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("cannot get ready to call AWS")]
     Start(#[from] crate::aws::StartError),
+    /// The lock could not be asked for.
+    #[cfg(feature = "aws")]
+    #[error("cannot take the lock, and nothing was changed")]
+    Lock(#[source] Box<crate::model::OpError>),
+    /// The lock that holds on this machine cannot be had.
+    #[cfg(feature = "aws")]
+    #[error("cannot use {} to keep two runs apart, and nothing was changed", path.display())]
+    LocalLock {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The run was halted before anything was started.
+    #[cfg(feature = "aws")]
+    #[error("nothing was changed: {0}")]
+    Halted(crate::report::Halt),
     /// The simulation could not be started.
     #[error("cannot start the simulated estate")]
     Sandbox(#[source] io::Error),
@@ -70,6 +87,18 @@ pub(super) enum CliError {
     /// stdout cannot be written.
     #[error("cannot write to stdout")]
     Stdout(#[source] io::Error),
+}
+
+#[cfg(feature = "aws")]
+impl From<crate::engine::NoLock> for CliError {
+    fn from(error: crate::engine::NoLock) -> Self {
+        use crate::engine::NoLock;
+        match error {
+            NoLock::Failed(error) => CliError::Lock(Box::new(error)),
+            NoLock::Local { path, source } => CliError::LocalLock { path, source },
+            NoLock::Halted(why) => CliError::Halted(why),
+        }
+    }
 }
 
 impl CliError {
@@ -84,6 +113,8 @@ impl CliError {
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
             CliError::Usage(_) => Exit::Usage,
+            #[cfg(feature = "aws")]
+            CliError::Halted(_) => Exit::Incomplete,
             _ => Exit::Error,
         }
     }

@@ -11,11 +11,15 @@ mod exit;
 mod files;
 mod init;
 #[cfg(feature = "aws")]
+mod locking;
+#[cfg(feature = "aws")]
 mod mfa;
 #[cfg(feature = "aws")]
 mod plan;
 #[cfg(feature = "aws")]
 mod progress;
+#[cfg(feature = "aws")]
+mod rollout;
 #[cfg(feature = "aws")]
 mod run;
 mod runtime;

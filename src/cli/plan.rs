@@ -45,7 +45,9 @@ pub(super) struct LeaveArgs {
 pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let plan = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
-        let plan = make(&run, &args.leave).await?;
+        let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
+        let options = options(&run, &args.leave);
+        let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         Ok(plan)
     })?;
@@ -53,10 +55,9 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
     Ok(exit(&plan))
 }
 
-/// Reads the estate and plans.
-pub(super) async fn make(run: &Run, leave: &LeaveArgs) -> Result<Plan, CliError> {
-    let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
-    let options = SurveyOptions {
+/// What a survey is narrowed to and allowed.
+pub(super) fn options(run: &Run, leave: &LeaveArgs) -> SurveyOptions {
+    SurveyOptions {
         selection: run.selection.clone(),
         terms: Terms {
             allow_remove_accounts: leave.allow_remove_accounts,
@@ -64,8 +65,7 @@ pub(super) async fn make(run: &Run, leave: &LeaveArgs) -> Result<Plan, CliError>
             ..Terms::default()
         },
         prune: leave.prune,
-    };
-    Ok(Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await)
+    }
 }
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {

@@ -74,7 +74,7 @@ impl Progress {
             }
             // The report names it, once for every account that has the same cause.
             Event::AccountFailed { .. } => state.accounts_failed += 1,
-            Event::CallRetried { account, region, service, operation, code, wait, attempt } => {
+            Event::CallRetried { account, region, service, operation, code, wait, attempt, .. } => {
                 let text = format!(
                     "{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}"
                 );
@@ -84,6 +84,21 @@ impl Progress {
                     self.say(&text);
                 }
             }
+            Event::LockAwaited { holder, timeout } => {
+                self.say(&format!("waiting at most {timeout:.0?} for the lock that {holder} holds"));
+            }
+            Event::LockTaken { over_from: Some(holder) } => {
+                self.say(&format!("took over the lock that {holder} left behind"));
+            }
+            Event::Halted { why } => self.say(&format!("nothing new is started: {why}")),
+            Event::RunStarted { .. }
+            | Event::Planned { .. }
+            | Event::CallEnded { .. }
+            | Event::Settled { .. }
+            | Event::LockTaken { over_from: None }
+            | Event::LockReleased
+            | Event::WaveStarted { .. }
+            | Event::RunEnded { .. } => {}
             Event::ApplyStarted { changes } => {
                 *state = State { changes: *changes, since: Some(Instant::now()), ..State::default() };
                 self.bar.reset();

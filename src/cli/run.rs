@@ -1,6 +1,7 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::Args;
 
@@ -11,8 +12,10 @@ use super::mfa;
 use super::progress::Progress;
 use super::screen::Screen;
 use crate::aws::{Aws, Chain, Start};
+use crate::clock::Clock;
 use crate::config::Loaded;
-use crate::model::{AddressGlob, RegionGlob};
+use crate::engine::Stop;
+use crate::model::{AddressGlob, RegionGlob, RunId};
 use crate::plan::Selection;
 use crate::report::Events;
 use crate::services::Service;
@@ -61,6 +64,8 @@ pub(super) enum Format {
 
 /// A run that is ready to call AWS.
 pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) stop: Stop,
     pub(super) loaded: Loaded,
     pub(super) chain: Chain,
     pub(super) events: Events,
@@ -78,6 +83,9 @@ impl Run {
     ) -> Result<Run, CliError> {
         let loaded = load_files(needs, common, screen)?;
         let selection = args.selection(&loaded)?;
+        let clock = Clock::real();
+        let seconds = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let id = RunId::new(seconds, fastrand::u16(..));
         let progress = Arc::new(Progress::new(screen, common.quiet));
         let events = {
             let progress = progress.clone();
@@ -87,11 +95,12 @@ impl Run {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
+            clock,
         };
         let aws = Aws::start(&start, events.clone()).await?;
         let codes = mfa::codes(args.mfa_code.clone(), args.no_input, progress.clone());
         let chain = Chain::new(aws, &loaded.profiles, codes).ok_or(CliError::NoSecurityAccount)?;
-        Ok(Run { loaded, chain, events, progress, selection })
+        Ok(Run { id, stop: Stop::never(), loaded, chain, events, progress, selection })
     }
 }
 

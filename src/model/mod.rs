@@ -7,6 +7,7 @@ mod digest;
 mod op_error;
 mod partition;
 mod region;
+mod run_id;
 mod target;
 
 pub use account::{AccountId, AccountIdError};
@@ -16,6 +17,7 @@ pub use digest::Digest;
 pub use op_error::{Fault, OpError};
 pub use partition::{KnownRegion, Partition};
 pub use region::{Region, RegionError, RegionGlob};
+pub use run_id::{RunId, RunIdError};
 pub use target::Target;
 
 /// A glob that could not be compiled, with the reason.

@@ -10,6 +10,8 @@ use super::{AccountId, Region};
 pub enum Fault {
     /// `AssumeRole` was refused: trust policy, external id, or the caller's permission.
     AssumeRefused,
+    /// The account is closed or suspended.
+    AccountClosed,
     /// The role led into another account than the one declared.
     WrongAccount,
     /// The action is not allowed by the role's policies.
@@ -18,6 +20,8 @@ pub enum Fault {
     DeniedByScp,
     /// The account has not enabled the Region, or its session is not accepted there.
     RegionDisabled,
+    /// AWS does not offer the service in the Region.
+    NotOffered,
     /// The credentials ran out or are not valid.
     Credentials,
     /// AWS limits the rate, and went on doing so through every retry.
@@ -28,6 +32,8 @@ pub enum Fault {
     Unreachable,
     /// A policy or key that AWS checked is not (yet) as the call needs it.
     Unsettled,
+    /// The run was left before the answer came: whether AWS took the call is not known.
+    Interrupted,
     /// The tool refused the call itself: nothing was sent.
     Refused,
     /// Anything else AWS answered.

@@ -33,7 +33,7 @@ pub enum Action {
 }
 
 /// One change, with everything a person needs to judge it and the engine to make it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Where.
     pub address: Address,
@@ -67,7 +67,7 @@ impl Change {
 }
 
 /// A change that is not made, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// Where.
     pub address: Address,
@@ -78,7 +78,7 @@ pub struct Blocked {
 }
 
 /// A place that could not be read: a state, never an absence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// Where.
     pub target: Target,
@@ -89,7 +89,7 @@ pub struct Unreadable {
 }
 
 /// A resource of ours that is no longer declared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orphan {
     /// Where.
     pub address: Address,
@@ -98,7 +98,7 @@ pub struct Orphan {
 }
 
 /// What would change, and what cannot be told.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The changes, in the order of their accounts.
     pub changes: Vec<Change>,
@@ -123,7 +123,7 @@ pub struct Plan {
 }
 
 /// How much was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Accounts that could be entered.
     pub accounts: usize,

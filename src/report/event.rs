@@ -1,16 +1,31 @@
 //! The contract between the engine and everyone who watches it.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Address, OpError, Region, Target};
+use crate::model::{AccountId, Address, OpError, Region, RunId, Target};
+use crate::plan::Plan;
 use crate::services::Service;
 
 /// Something that happened in a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// A run starts.
+    RunStarted {
+        /// Which.
+        run: RunId,
+        /// The tool's version.
+        tool: Cow<'static, str>,
+        /// The subcommand.
+        command: Cow<'static, str>,
+        /// The baseline's name.
+        baseline: Option<String>,
+    },
     /// Reading starts; the number of accounts is known.
     ReadingStarted {
         /// Accounts that will be entered.
@@ -49,6 +64,11 @@ pub enum Event {
         /// Why.
         error: OpError,
     },
+    /// The plan is made, or was read from a file.
+    Planned {
+        /// The plan.
+        plan: Arc<Plan>,
+    },
     /// A call will be tried again.
     CallRetried {
         /// The account.
@@ -56,19 +76,80 @@ pub enum Event {
         /// The Region.
         region: Region,
         /// The service.
-        service: &'static str,
+        service: Cow<'static, str>,
         /// The operation.
-        operation: &'static str,
+        operation: Cow<'static, str>,
         /// The attempt that failed, from 1.
         attempt: u32,
         /// Why.
         code: String,
         /// How long until the next attempt.
         wait: Duration,
+        /// Whether AWS is given time to notice something that was just written, rather than the call slowed down.
+        settling: bool,
     },
+    /// A call that changes something was answered, or given up.
+    CallEnded {
+        /// The account.
+        account: AccountId,
+        /// The Region.
+        region: Region,
+        /// The role in use.
+        role: String,
+        /// The service.
+        service: Cow<'static, str>,
+        /// The operation.
+        operation: Cow<'static, str>,
+        /// How often it was sent.
+        attempts: u32,
+        /// AWS's id of the last answer, where there was one.
+        request_id: Option<String>,
+        /// What it failed with.
+        error: Option<OpError>,
+    },
+    /// AWS needed long to notice something that was just written.
+    Settled {
+        /// The account.
+        account: AccountId,
+        /// The Region.
+        region: Region,
+        /// The service.
+        service: Cow<'static, str>,
+        /// The operation that could not be made before.
+        operation: Cow<'static, str>,
+        /// What AWS said meanwhile.
+        code: String,
+        /// How long it took.
+        waited: Duration,
+        /// Whether it was given up.
+        given_up: bool,
+    },
+    /// Somebody else holds the lock.
+    LockAwaited {
+        /// Who, since when, from where.
+        holder: String,
+        /// How long it is waited for at most.
+        timeout: Duration,
+    },
+    /// The lock is ours.
+    LockTaken {
+        /// Whose it was, where its lease had run out.
+        over_from: Option<String>,
+    },
+    /// The lock is free again.
+    LockReleased,
     /// Changing starts.
     ApplyStarted {
         /// How many changes there are.
+        changes: usize,
+    },
+    /// A wave starts.
+    WaveStarted {
+        /// Which.
+        wave: u32,
+        /// How many accounts are changed in it.
+        accounts: usize,
+        /// How many changes there are in it.
         changes: usize,
     },
     /// A change has started.
@@ -83,6 +164,16 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// From now on nothing new is started.
+    Halted {
+        /// Why.
+        why: Halt,
+    },
+    /// The run is over.
+    RunEnded {
+        /// The exit code, or 128 and the signal's number.
+        exit: u8,
+    },
 }
 
 /// How a change ended; every change of a run ends in exactly one of these.
@@ -91,6 +182,13 @@ pub enum Event {
 pub enum Outcome {
     /// AWS took it.
     Applied,
+    /// It was as it should be already when its turn came.
+    AlreadySame,
+    /// What is there is no longer what the plan saw: it was left alone.
+    Stale {
+        /// What is otherwise.
+        reason: String,
+    },
     /// A call failed.
     Failed(OpError),
     /// Something it requires did not end well.
@@ -99,7 +197,72 @@ pub enum Outcome {
         because: Address,
     },
     /// The run stopped before its turn.
-    NotStarted,
+    NotStarted {
+        /// Why.
+        why: Halt,
+    },
+}
+
+impl Outcome {
+    /// The name, as documents spell it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::AlreadySame => "already_same",
+            Outcome::Stale { .. } => "stale",
+            Outcome::Failed(_) => "failed",
+            Outcome::Skipped { .. } => "skipped",
+            Outcome::NotStarted { .. } => "not_started",
+        }
+    }
+
+    /// Whether the resource is as it should be.
+    pub const fn is_well(&self) -> bool {
+        matches!(self, Outcome::Applied | Outcome::AlreadySame)
+    }
+}
+
+/// Why a run starts nothing new.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// Somebody, or the scheduler, sent a signal.
+    Interrupted,
+    /// More accounts failed than are tolerated.
+    TooManyFailures {
+        /// The wave that was over then.
+        wave: u32,
+        /// Accounts that failed, in the wave or in all.
+        failed: usize,
+        /// How many are tolerated.
+        tolerated: usize,
+    },
+    /// The account that goes first did not end well.
+    Canary {
+        /// Which.
+        account: AccountId,
+    },
+    /// Somebody else is applying, and did not end in time.
+    Locked {
+        /// Who, since when, from where.
+        holder: String,
+    },
+    /// Somebody else may be writing: the lease of the lock could not be renewed.
+    LockLost,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Halt::Interrupted => f.write_str("the run was interrupted"),
+            Halt::TooManyFailures { wave, failed, tolerated } => {
+                write!(f, "{failed} accounts had failed after wave {wave}, and {tolerated} are tolerated")
+            }
+            Halt::Canary { account } => write!(f, "{account}, which went first, did not end well"),
+            Halt::Locked { holder } => write!(f, "{holder} holds the lock"),
+            Halt::LockLost => f.write_str("the lock could not be renewed, so that somebody else may be writing"),
+        }
+    }
 }
 
 /// Where events go; cheap to clone.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::Outcome;
+use super::{Halt, Outcome};
 use crate::model::{AccountId, Address, Digest, OpError, Region, Target};
 use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
 use crate::services::Undelivered;
@@ -78,13 +78,17 @@ pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
     let mut text = String::new();
     let mut failures: BTreeMap<String, Vec<(&Address, &OpError)>> = BTreeMap::new();
     let mut skipped: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    let mut stale: BTreeMap<&String, Vec<&Address>> = BTreeMap::new();
+    let mut waiting: BTreeMap<&Halt, Vec<&Address>> = BTreeMap::new();
     for (address, outcome) in outcomes {
         match outcome {
             Outcome::Failed(error) => {
                 failures.entry(cause(error)).or_default().push((address, error));
             }
             Outcome::Skipped { because } => skipped.entry(because).or_default().push(address),
-            Outcome::Applied | Outcome::NotStarted => {}
+            Outcome::Stale { reason } => stale.entry(reason).or_default().push(address),
+            Outcome::NotStarted { why } => waiting.entry(why).or_default().push(address),
+            Outcome::Applied | Outcome::AlreadySame => {}
         }
     }
     for failed in failures.values() {
@@ -101,6 +105,20 @@ pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
         others(&mut text, plan, addresses.iter().skip(1).copied());
         text.push('\n');
     }
+    for (reason, addresses) in stale {
+        let Some(first) = addresses.first() else { continue };
+        let _ = writeln!(text, "{} {}", "stale".yellow().bold(), first.bold());
+        let _ = writeln!(text, "    {reason}; it was left alone: plan again");
+        others(&mut text, plan, addresses.iter().skip(1).copied());
+        text.push('\n');
+    }
+    for (why, addresses) in waiting {
+        let Some(first) = addresses.first() else { continue };
+        let _ = writeln!(text, "{} {}", "not started".yellow().bold(), first.bold());
+        let _ = writeln!(text, "    {why}");
+        others(&mut text, plan, addresses.iter().skip(1).copied());
+        text.push('\n');
+    }
     text
 }
 
@@ -109,9 +127,11 @@ pub fn outcome_summary(outcomes: &[(Address, Outcome)]) -> String {
     let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let mut parts = vec![format!("{} applied", count(|o| *o == Outcome::Applied))];
     for (number, word) in [
+        (count(|o| *o == Outcome::AlreadySame), "already as planned"),
         (count(|o| matches!(o, Outcome::Failed(_))), "failed"),
+        (count(|o| matches!(o, Outcome::Stale { .. })), "stale"),
         (count(|o| matches!(o, Outcome::Skipped { .. })), "skipped"),
-        (count(|o| *o == Outcome::NotStarted), "not started"),
+        (count(|o| matches!(o, Outcome::NotStarted { .. })), "not started"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));

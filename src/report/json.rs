@@ -60,13 +60,14 @@ pub fn apply_document(plan: &Plan, outcomes: &[(Address, Outcome)]) -> Value {
         .iter()
         .map(|(address, outcome)| {
             let mut document = address_document(plan, address);
-            let (name, error, because) = match outcome {
-                Outcome::Applied => ("applied", None, None),
-                Outcome::Failed(error) => ("failed", Some(error_document(error)), None),
-                Outcome::Skipped { because } => ("skipped", None, Some(because.to_string())),
-                Outcome::NotStarted => ("not_started", None, None),
+            let (error, because) = match outcome {
+                Outcome::Applied | Outcome::AlreadySame => (None, None),
+                Outcome::Stale { reason } => (None, Some(reason.clone())),
+                Outcome::Failed(error) => (Some(error_document(error)), None),
+                Outcome::Skipped { because } => (None, Some(because.to_string())),
+                Outcome::NotStarted { why } => (None, Some(why.to_string())),
             };
-            document["outcome"] = json!(name);
+            document["outcome"] = json!(outcome.as_str());
             if let Some(error) = error {
                 document["error"] = error;
             }
@@ -80,7 +81,9 @@ pub fn apply_document(plan: &Plan, outcomes: &[(Address, Outcome)]) -> Value {
         "applied": count(|o| *o == Outcome::Applied),
         "failed": count(|o| matches!(o, Outcome::Failed(_))),
         "skipped": count(|o| matches!(o, Outcome::Skipped { .. })),
-        "not_started": count(|o| *o == Outcome::NotStarted),
+        "already_same": count(|o| *o == Outcome::AlreadySame),
+        "stale": count(|o| matches!(o, Outcome::Stale { .. })),
+        "not_started": count(|o| matches!(o, Outcome::NotStarted { .. })),
     });
     document
 }

@@ -312,7 +312,7 @@ pub enum Ownership {
 }
 
 /// A resource as AWS shows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// Where; the name is the declared one, or for an orphan the one it was declared by.
     pub address: Address,
@@ -337,7 +337,7 @@ pub struct Note {
 
 /// Something that is as declared, or cannot be declared from here, and does not do its work yet: it is reported on every
 /// run and is no drift.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Undelivered {
     /// Where.
     pub address: Address,

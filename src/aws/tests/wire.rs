@@ -16,6 +16,7 @@ use aws_types::region::Region as SdkRegion;
 
 use super::account;
 use crate::aws::clients::{Access, Aws, Session};
+use crate::clock::Clock;
 use crate::report::Events;
 
 /// Takes every request, remembers what it asked for, and answers what `answer` says.
@@ -41,7 +42,7 @@ impl Wire {
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .http_client(self.clone())
             .build();
-        let aws = Arc::new(Aws::with_config(config, 8, Events::nowhere()));
+        let aws = Arc::new(Aws::with_config(config, 8, Clock::real(), Events::nowhere()));
         let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
         let credentials = Some(SharedCredentialsProvider::new(keys));
         Session::new(aws, account("222222222222"), "role".to_owned(), access, credentials, true)

@@ -492,7 +492,7 @@ fn outcomes_name_what_did_not_end_well_once_per_cause() {
             let outcome = match n {
                 0..4 => Outcome::Failed(denied(&change.address.target)),
                 4..7 => Outcome::Skipped { because: trail_at(0, "us-east-1") },
-                7 => Outcome::NotStarted,
+                7 => Outcome::NotStarted { why: Halt::Interrupted },
                 _ => Outcome::Applied,
             };
             (change.address.clone(), outcome)

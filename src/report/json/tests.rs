@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::model::{Fault, Target};
 use crate::plan::{Blocked, FieldChange, FieldChangeKind, Orphan};
+use crate::report::Halt;
 use crate::report::Outcome;
 use crate::services::estate::{Estate, id, region};
 use crate::services::{Note, Service, Undelivered};
@@ -87,8 +88,12 @@ fn an_apply_document_adds_one_outcome_per_change() {
         plan.changes.push(change);
     }
     let because = plan.changes[0].address.clone();
-    let ends =
-        [Outcome::Failed(error(&because.target)), Outcome::Skipped { because }, Outcome::NotStarted, Outcome::Applied];
+    let ends = [
+        Outcome::Failed(error(&because.target)),
+        Outcome::Skipped { because },
+        Outcome::NotStarted { why: Halt::Interrupted },
+        Outcome::Applied,
+    ];
     let outcomes: Vec<_> = plan.changes.iter().map(|change| change.address.clone()).zip(ends).collect();
     let document = apply_document(&plan, &outcomes);
     insta::assert_snapshot!(format!("{:#}\n{:#}", document["outcomes"], document["result"]));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::Fault;
+use crate::plan::Action;
 use crate::services::cloudtrail::{BasicSelectors, Selectors, Trail};
 use crate::services::{Spec, Tags};
 
