@@ -9,6 +9,8 @@ use super::calls::Calls;
 use super::clock::Clock;
 use super::denials::Denials;
 use super::faults::Faults;
+use super::quotas::Quotas;
+use super::rates::Rates;
 use super::{cloudtrail, config, events, guardduty, kms, lambda, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
 
@@ -39,6 +41,12 @@ pub(super) struct World {
     clock: Clock,
     pub denials: Denials,
     pub faults: Faults,
+    pub rates: Rates,
+    pub quotas: Quotas,
+    /// Accounts that are closed.
+    pub suspended: BTreeSet<AccountId>,
+    /// Services that a Region has not, by its name and theirs.
+    pub withdrawn: BTreeSet<(String, String)>,
     pub calls: Calls,
     pub ids: Ids,
 }
@@ -118,6 +126,10 @@ impl World {
             endpoint: NOWHERE.to_owned(),
             denials: Denials::default(),
             faults: Faults::default(),
+            rates: Rates::default(),
+            quotas: Quotas::default(),
+            suspended: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             calls: Calls::default(),
             ids: Ids::new(clock.now()),
             clock,
