@@ -8,7 +8,7 @@ use super::calls::is_mutating;
 use super::cloud::Fate;
 use super::faults::{self, Blow, Struck};
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
-use super::world::{Credential, Identity, World};
+use super::world::{Credential, Identity, World, http_date};
 use super::{cloudtrail, config, control, ec2, events, guardduty, iam, kms, lambda, s3, sns, sqs, sts};
 use crate::model::{AccountId, Region};
 
@@ -138,8 +138,17 @@ impl From<Reply> for Handled {
     }
 }
 
-/// Answers one request.
+/// Answers one request; the answer is dated by the simulation's clock, and one to `HEAD` has no body.
 pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
+    let mut handled = handle(world, http);
+    handled.reply.headers.push(("date".to_owned(), http_date(world.now())));
+    if http.method == "HEAD" {
+        handled.reply.body.clear();
+    }
+    handled
+}
+
+fn handle(world: &mut World, http: &Http) -> Handled {
     if http.path.starts_with("/_sandbox") {
         return control::answer(world, http).into();
     }

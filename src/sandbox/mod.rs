@@ -22,6 +22,7 @@ mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod md5;
 mod quotas;
 mod rates;
 mod s3;

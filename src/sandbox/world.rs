@@ -198,6 +198,14 @@ pub(super) fn iso(seconds: f64) -> String {
         .unwrap_or_default()
 }
 
+/// A time as HTTP headers carry it (RFC 9110).
+pub(super) fn http_date(seconds: f64) -> String {
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds.floor() as i64).ok();
+    time.and_then(|time| time.format(&time::format_description::well_known::Rfc2822).ok())
+        .map(|text| text.replace("+0000", "GMT"))
+        .unwrap_or_default()
+}
+
 /// Makes identifiers, each once.
 #[derive(Debug)]
 pub(super) struct Ids {
