@@ -65,11 +65,15 @@ boundaries or session policies, and service-linked roles cannot be deleted;
 - AWS Config: nothing is recorded, delivered or evaluated, so that rules have no results; it does not know which \
 resource types exist, rules that are not managed ones, or topics of delivery channels; a rule is gone within a second;
 - TLS: it listens on plain HTTP, and policies see aws:SecureTransport as true;
-- time: changes are visible at once, no log is delivered, keys do not rotate, nothing is throttled;
+- time: changes are visible at once, no log is delivered, keys do not rotate;
+- throttling, unless it is asked for: then by the rates that AWS documents, in token buckets of one second, and not at \
+all where AWS documents none, as for IAM, AWS Config, GuardDuty and S3;
+- the end of an account: a suspended one refuses its callers and its roles, and its resources stay as they are;
+- quotas other than those of trails, rules, event buses, targets, tags and documents' sizes;
 - MFA: the only valid code is 123456, as often as one likes;
 - organizations; SNS topics and CloudWatch Logs groups of trails; insights, event data stores, LookupEvents;
-- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, an ETag is no MD5, and \
-addresses are path-style only;
+- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, no two writes at once, so \
+that no conditional one gets a 409, and addresses are path-style only;
 - EventBridge beyond buses, rules, targets and events: schedules never fire, nothing is tried again or kept in a \
 dead-letter queue, targets are buses, topics, queues and functions, and there are no archives, pipes or API \
 destinations;
