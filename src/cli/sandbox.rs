@@ -29,7 +29,18 @@ Version 1 of the AWS CLI looks for SQS at AWS itself, whatever AWS_ENDPOINT_URL 
 \"$AWS_ENDPOINT_URL\". IAM is in the partition's global Region: give it --region us-east-1 or its like.
 
 POST /_sandbox/tamper changes the estate behind its owner's back, POST /_sandbox/raise lets an AWS service put an \
-event on an account's bus; GET /_sandbox/state and GET /_sandbox/calls show what there is and what was called.";
+event on an account's bus; GET /_sandbox/state and GET /_sandbox/calls show what there is and what was called.
+
+Tampering makes chosen calls slow, throttled, refused or lost too. This loses the answer to the third change of \
+CloudTrail from now on, after it was carried out:
+
+    curl \"$AWS_ENDPOINT_URL/_sandbox/tamper\" -d '{\"do\": \"fault\", \"effect\": \"lose\",
+      \"operation\": \"cloudtrail:*\", \"mutating\": true, \"nth\": 3}'
+
+Other effects are \"drop\" (closed before it is carried out), \"hang\" (carried out, never answered), {\"latency\": \
+{\"millis\": 300}}, {\"throttle\": {\"fraction\": 0.2}} and {\"fail\": {\"code\": \"InternalFailure\", \"status\": 500}}; \
+\"account\", \"region\", \"service\" and \"times\" narrow them further. GET /_sandbox/faults tells what they hit, and \
+{\"do\": \"clear-faults\"} ends them.";
 
 /// Serves a simulated AWS on loopback, with the accounts and roles of the profiles file.
 #[derive(Debug, Args)]
@@ -42,6 +53,10 @@ pub(super) struct SandboxArgs {
     /// Ends every session after this many seconds, however long was asked for.
     #[arg(long, value_name = "N")]
     session_seconds: Option<u32>,
+
+    /// Throttles calls at the rates that AWS documents, per account and Region.
+    #[arg(long)]
+    aws_rates: bool,
 
     /// Enables an opt-in Region for an account; repeatable.
     #[arg(long, value_name = "ACCOUNT=REGION", value_parser = opt_in)]
@@ -68,7 +83,13 @@ pub(super) fn run(args: SandboxArgs, common: &CommonArgs, screen: &Screen) -> Re
 async fn serve(args: SandboxArgs, profiles: &Profiles) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let options = Options { port: args.port, session_seconds: args.session_seconds, opt_in: args.opt_in };
+    let options = Options {
+        port: args.port,
+        session_seconds: args.session_seconds,
+        opt_in: args.opt_in,
+        aws_rates: args.aws_rates,
+        ..Options::default()
+    };
     let sandbox = Sandbox::start(profiles, options).await?;
     announce(&sandbox, profiles)?;
     tokio::select! {

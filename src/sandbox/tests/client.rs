@@ -86,6 +86,18 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answered {
+        self.try_send(service, method, path, headers, body).await.expect("the connection is closed without an answer")
+    }
+
+    /// The same; `None` when the connection is closed without a byte of an answer.
+    pub async fn try_send(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Answered> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.host);
         if !service.is_empty() {
             head.push_str(&format!(
@@ -106,22 +118,33 @@ impl Client {
         stream.write_all(body).await.unwrap();
         let mut response = Vec::new();
         stream.read_to_end(&mut response).await.unwrap();
+        if response.is_empty() {
+            return None;
+        }
         let response = String::from_utf8(response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answered { status, head: head.to_owned(), body: body.to_owned() }
+        Some(Answered { status, head: head.to_owned(), body: body.to_owned() })
     }
 
     /// A query operation.
     pub async fn query(&self, service: &str, operation: &str, input: &[(&str, &str)]) -> Answered {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", operation).append_pair("Version", "2011-06-15").extend_pairs(input);
+        let form = {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.append_pair("Action", operation).append_pair("Version", "2011-06-15").extend_pairs(input);
+            form.finish()
+        };
         let kind = [("content-type", "application/x-www-form-urlencoded")];
-        self.send(service, "POST", "/", &kind, form.finish().as_bytes()).await
+        self.send(service, "POST", "/", &kind, form.as_bytes()).await
     }
 
     /// A JSON operation.
     pub async fn json(&self, service: &str, operation: &str, input: Value) -> Answered {
+        self.try_json(service, operation, input).await.expect("the connection is closed without an answer")
+    }
+
+    /// The same; `None` when the connection is closed without a byte of an answer.
+    pub async fn try_json(&self, service: &str, operation: &str, input: Value) -> Option<Answered> {
         let target = match service {
             "cloudtrail" => format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}"),
             "config" => format!("StarlingDoveService.{operation}"),
@@ -130,7 +153,7 @@ impl Client {
             _ => format!("TrentService.{operation}"),
         };
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        self.send(service, "POST", "/", &headers, input.to_string().as_bytes()).await
+        self.try_send(service, "POST", "/", &headers, input.to_string().as_bytes()).await
     }
 
     /// An operation of a REST service with JSON bodies; null sends none.

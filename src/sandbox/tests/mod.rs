@@ -1,15 +1,20 @@
 //! The simulation over real HTTP, by a client that only puts a credential scope into its `Authorization` header.
 
+mod accounts;
 mod buckets;
 mod client;
+mod cloud;
 mod delivery;
 mod detectors;
 mod events;
+mod faults;
 mod functions;
 mod identity;
 mod keys;
 mod members;
+mod objects;
 mod publishing;
+mod rates;
 mod recorders;
 mod roles;
 mod rules;

@@ -307,3 +307,24 @@ async fn a_queue_keeps_messages_until_they_are_deleted() {
     assert_eq!(sqs(client, "DeleteQueue", json!({ "QueueUrl": url })).await.code(), "ok");
     assert_eq!(sqs(client, "ListQueues", json!({})).await.json(), json!({}));
 }
+
+#[tokio::test]
+async fn what_a_topics_own_account_publishes_is_seen_without_a_subscription() {
+    let sandbox = start().await;
+    let client = chain(&sandbox).await.security.at("ap-northeast-1");
+    let topic = create_topic(&client, "alerts").await;
+    let input = [("TopicArn", topic.as_str()), ("Subject", "Drift in 2 accounts"), ("Message", "{\"drift\": 2}")];
+    assert_eq!(sns(&client, "Publish", &input).await.code(), "ok");
+    let state = client.state().await;
+    let published = state["published"].as_array().unwrap();
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0]["topic"], topic.as_str());
+    assert_eq!(published[0]["subject"], "Drift in 2 accounts");
+    assert_eq!(published[0]["message"], "{\"drift\": 2}");
+    // A topic of somebody else is not his to publish to, and one that is not there is none.
+    let other = create_topic(&chain(&sandbox).await.other.at("ap-northeast-1"), "theirs").await;
+    for (arn, code) in [(other.as_str(), "AuthorizationError"), (&topic.replace("alerts", "gone"), "NotFound")] {
+        assert_eq!(sns(&client, "Publish", &[("TopicArn", arn), ("Message", "x")]).await.code(), code);
+    }
+    assert_eq!(client.state().await["published"].as_array().unwrap().len(), 1);
+}

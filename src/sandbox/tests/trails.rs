@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn simple(name: &str) -> Value {
+pub(super) fn simple(name: &str) -> Value {
     json!({ "Name": name, "S3BucketName": "logs-bucket" })
 }
 
