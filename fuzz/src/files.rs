@@ -234,7 +234,10 @@ fn said_plainly(problem: &Problem) {
     for text in labels.chain([&problem.message]).chain(&problem.help) {
         assert!(!text.chars().any(char::is_control), "a control character: {text:?}");
     }
-    assert!(problem.severity == Severity::Error || !problem.labels.is_empty(), "a warning without a place: {problem:?}");
+    assert!(
+        problem.severity == Severity::Error || !problem.labels.is_empty(),
+        "a warning without a place: {problem:?}"
+    );
 }
 
 /// What the checks let through must be good for everything that follows.

@@ -102,7 +102,9 @@ impl Pool {
             }),
             Edit::Twice(which) => change(*which, &mut |value| *value = json!([value, value])),
             Edit::Take(which, from) => change(*which, &mut |place| *place = value(*from)),
-            Edit::Odd(which, odd) => change(*which, &mut |place| *place = pick(&odd_values(), *odd).cloned().unwrap_or_default()),
+            Edit::Odd(which, odd) => {
+                change(*which, &mut |place| *place = pick(&odd_values(), *odd).cloned().unwrap_or_default())
+            }
             Edit::Add(which, key, from) => change(*which, &mut |place| match place {
                 Value::Object(members) => drop(members.insert(name(*key), value(*from))),
                 Value::Array(items) => items.push(value(*from)),

@@ -32,7 +32,8 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
         seeds(&["fuzz/corpus/names"], "txt").iter().flat_map(|seed| seed.text.lines().map(str::to_owned)).collect();
     lines.sort();
     lines.dedup();
-    let mut pieces: Vec<String> = lines.iter().flat_map(|line| line.split([':', '/', '-', '.', ','])).map(str::to_owned).collect();
+    let mut pieces: Vec<String> =
+        lines.iter().flat_map(|line| line.split([':', '/', '-', '.', ','])).map(str::to_owned).collect();
     pieces.sort();
     pieces.dedup();
     let addresses: Vec<Address> = lines.iter().filter_map(|line| line.parse().ok()).collect();
@@ -166,6 +167,9 @@ fn check_address_glob(text: &str, address: Option<&Address>) {
     assert_eq!(glob.as_str(), text);
     for address in NAMES.addresses.iter().chain(address) {
         let target: &Target = &address.target;
-        assert!(!glob.matches(address) || glob.touches(target), "`{text}` matches {address} and does not touch {target}");
+        assert!(
+            !glob.matches(address) || glob.touches(target),
+            "`{text}` matches {address} and does not touch {target}"
+        );
     }
 }

@@ -113,7 +113,11 @@ fn ours() -> Vec<Statement> {
             .for_services(["cloudtrail.amazonaws.com"])
             .on(["arn:aws:s3:::logs/AWSLogs/*"])
             .when("StringEquals", "aws:SourceAccount", ["111111111111"]),
-        Statement::deny("BaselineTls", ["s3:*"]).for_everyone().on(["*"]).when("Bool", "aws:SecureTransport", ["false"]),
+        Statement::deny("BaselineTls", ["s3:*"]).for_everyone().on(["*"]).when(
+            "Bool",
+            "aws:SecureTransport",
+            ["false"],
+        ),
     ]
 }
 
@@ -122,7 +126,11 @@ fn foreign_statements_survive(existing: &Policy) {
     assert!(merged.foreign().eq(existing.foreign()), "a foreign statement of {} is lost", existing.to_json());
     assert!(merged.owned().eq(ours().iter()));
     let foreign = |policy: &Policy| Policy { statements: policy.foreign().cloned().collect(), ..policy.clone() };
-    assert!(foreign(&merged).equivalent(&foreign(existing)), "what remains of {} means another thing", existing.to_json());
+    assert!(
+        foreign(&merged).equivalent(&foreign(existing)),
+        "what remains of {} means another thing",
+        existing.to_json()
+    );
     same_decisions(&foreign(&merged), &foreign(existing));
     let read = Policy::parse(&merged.to_json()).expect("what is printed is read");
     assert_eq!(Policy::replacing_owned(Some(&read), ours(), false), merged, "the next run would change it again");

@@ -124,8 +124,7 @@ pub struct Pool {
 impl Pool {
     /// Takes everything from these files, and from what stands in their comments.
     pub fn new(seeds: Vec<Seed>) -> Self {
-        let mut pool =
-            Pool { seeds, lines: Vec::new(), tables: Vec::new(), keys: Vec::new(), values: Vec::new() };
+        let mut pool = Pool { seeds, lines: Vec::new(), tables: Vec::new(), keys: Vec::new(), values: Vec::new() };
         for seed in &pool.seeds {
             let lines: Vec<String> = seed.text.lines().map(str::to_owned).collect();
             for line in &lines {
@@ -265,12 +264,17 @@ fn tables(lines: &[String]) -> Vec<std::ops::Range<usize>> {
     let heads: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with('[')).collect();
     let ends = heads.iter().skip(1).copied().chain([lines.len()]);
     let kept = |at: &usize| !lines[*at].is_empty() && !lines[*at].starts_with('#');
-    heads.iter().zip(ends).map(|(head, end)| *head..(*head..end).rev().find(kept).map_or(end, |last| last + 1)).collect()
+    heads
+        .iter()
+        .zip(ends)
+        .map(|(head, end)| *head..(*head..end).rev().find(kept).map_or(end, |last| last + 1))
+        .collect()
 }
 
 /// The line with a key that a number stands for.
 fn key_line(lines: &mut [String], which: u16) -> Option<&mut String> {
-    let mut keys: Vec<&mut String> = lines.iter_mut().filter(|line| !line.starts_with('#') && line.contains('=')).collect();
+    let mut keys: Vec<&mut String> =
+        lines.iter_mut().filter(|line| !line.starts_with('#') && line.contains('=')).collect();
     let at = index(keys.len(), which)?;
     Some(keys.swap_remove(at))
 }

@@ -32,14 +32,17 @@ fn corpus_of_files() {
 fn corpus_of_policies() {
     let mut tally = Tally::new("the corpus of policies");
     let seeds = POLICIES.seeds();
-    let policies: Vec<_> = seeds.iter().filter_map(|seed| {
-        let mut policy = None;
-        tally.count(seed.text.len(), || {
-            policy = policies::check(&seed.text);
-            policy.is_some()
-        });
-        policy
-    }).collect();
+    let policies: Vec<_> = seeds
+        .iter()
+        .filter_map(|seed| {
+            let mut policy = None;
+            tally.count(seed.text.len(), || {
+                policy = policies::check(&seed.text);
+                policy.is_some()
+            });
+            policy
+        })
+        .collect();
     for one in &policies {
         policies.iter().for_each(|other| policies::check_pair(one, other));
     }
