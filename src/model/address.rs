@@ -193,7 +193,6 @@ mod tests {
         for yes in [
             "{333333333333/us-east-1,444444444444/eu-west-1}/cloudtrail.*",
             "{*/us-east-1/cloudtrail.trail/baseline}",
-            "{**,x}/baseline",
             "333333333333[!a]us-east-1/cloudtrail.*",
             "333333333333[.-0]us-east-1/cloudtrail.*/*",
             "[!4]*/us-east-1/**",
