@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Account, Baseline, RegionChoice};
-use crate::model::{GlobError, Region};
+use crate::model::{GlobError, Region, matcher};
 use crate::services::Service;
 use crate::services::config::section::ConfigRule;
 use crate::services::eventbridge::config::Forward;
@@ -92,10 +92,7 @@ impl Whose {
     ///
     /// A glob that cannot be read.
     pub fn new(groups: BTreeSet<String>, globs: &[String]) -> Result<Self, GlobError> {
-        let read = |text: &String| match globset::Glob::new(text) {
-            Ok(glob) => Ok((text.clone(), glob.compile_matcher())),
-            Err(error) => Err(GlobError { glob: text.clone(), reason: error.kind().to_string() }),
-        };
+        let read = |text: &String| Ok((text.clone(), matcher(text, false)?));
         Ok(Whose { groups, globs: globs.iter().map(read).collect::<Result<_, _>>()? })
     }
 

@@ -81,30 +81,40 @@ impl Problem {
     /// Replaces the text at the place itself.
     pub(crate) fn label(&mut self, text: impl Into<String>) -> &mut Self {
         if let Some(first) = self.labels.first_mut() {
-            first.text = text.into();
+            first.text = printable(text.into());
         }
         self
     }
 
     /// Adds another place.
     pub(crate) fn also(&mut self, span: Range<usize>, text: impl Into<String>) -> &mut Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span, text: printable(text.into()) });
         self
     }
 
     /// Says how to go on.
     pub(crate) fn help(&mut self, text: impl Into<String>) -> &mut Self {
-        self.help = Some(text.into());
+        self.help = Some(printable(text.into()));
         self
     }
 
     /// Says how to go on, where there is something to say.
     pub(crate) fn maybe_help(&mut self, text: Option<String>) -> &mut Self {
         if text.is_some() {
-            self.help = text;
+            self.help = text.map(printable);
         }
         self
     }
+}
+
+/// The text with control characters spelt out: a key or value of the file that is quoted in a message cannot move the
+/// cursor or change colours.
+fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let spelt = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(spelt).collect()
 }
 
 /// A file's name and text. In [`Problems`] the secrets in the text are masked.
@@ -193,6 +203,7 @@ impl Findings {
     }
 
     fn push(&mut self, severity: Severity, span: Option<Range<usize>>, message: String) -> &mut Problem {
+        let message = printable(message);
         // A value of `[defaults]` is checked once per account that uses it, and is wrong once.
         let key = span.as_ref().map_or((usize::MAX, 0, message.clone()), |s| (s.start, s.end, message.clone()));
         let at = if self.seen.insert(key) {

@@ -94,9 +94,15 @@ fn urls(text: &str, places: &mut Vec<Range<usize>>) {
     for (at, scheme) in text.match_indices("://") {
         let start = at + scheme.len();
         let rest = &text[start..];
-        let whole = rest.find(|c: char| c.is_whitespace() || c == '"' || c == '\'').unwrap_or(rest.len());
-        let url = &rest[..whole];
-        let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+        let before = text[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+        // Between quotation marks a blank is part of it, if a wrong one.
+        let quote = before.chars().last().filter(|c| matches!(c, '"' | '\''));
+        let ends = |c: char| match quote {
+            Some(quote) => c == quote || c == '\n',
+            None => c.is_whitespace() || c == '"' || c == '\'',
+        };
+        let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let authority = url.find(['/', '?', '#', ' ']).unwrap_or(url.len());
         if let Some(host) = url[..authority].rfind('@') {
             places.push(start..start + host);
         }
@@ -137,6 +143,8 @@ mod tests {
             ("endpoint = \"https://hooks.example.com/T0/hunter2?x\"\n", "https://hooks.example.com/"),
             ("endpoint = 'https://ops:hunter2@example.com'\n", "@example.com"),
             ("# https://example.com#hunter2\n", "https://example.com#"),
+            ("endpoint = \"http://example.com/x hunter2\"\n", "http://example.com/"),
+            ("endpoint = \"http://example.com hunter2\"\n", "http://example.com "),
         ] {
             let masked = mask(text);
             assert!(!masked.contains("hunter2") && masked.contains(shown), "{masked}");

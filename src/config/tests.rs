@@ -380,3 +380,17 @@ proptest! {
         let _ = both(&text, &text);
     }
 }
+
+#[test]
+fn what_a_message_quotes_cannot_drive_the_terminal() {
+    let text = format!("\"a\\u001b[2Jb\" = 1\npartition = \"aws\\u0007\\n\"\n{LEAST}");
+    let problems = load(&source("profiles.toml", &text), None).unwrap_err();
+    let said = format!("{:?}", problems.list);
+    assert!(said.contains(r"`a\\u{1b}[2Jb` is not a key"), "{said}");
+    for problem in &problems.list {
+        let labels = problem.labels.iter().map(|label| &label.text);
+        for text in labels.chain([&problem.message]).chain(&problem.help) {
+            assert!(!text.contains(char::is_control), "{text:?}");
+        }
+    }
+}

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 
-use super::{GlobError, Target};
+use super::{GlobError, Target, matcher};
 use crate::services::Kind;
 
 /// Where a declared resource is: account, Region, kind and the name that was declared for it.
@@ -94,14 +94,16 @@ impl AddressGlob {
         self.exact.is_match(&text) || self.below.is_match(&text)
     }
 
-    /// Whether any address in this place could match: what must be read to answer for the glob.
+    /// Whether any address in this place could match: what must be read to answer for the glob. Where that cannot be
+    /// told by the first two segments, it is so.
     pub fn touches(&self, target: &Target) -> bool {
         let text = target.to_string();
         let head: Vec<&str> = self.text.split('/').take(2).collect();
-        if head.contains(&"**") {
+        if head.iter().any(|segment| segment.contains("**") || has_class_with_separator(segment)) {
             return true;
         }
-        AddressGlob::from_str(&head.join("/")).is_ok_and(|g| g.exact.is_match(&text) || g.below.is_match(&text))
+        // Braces that stand around a separator are cut in two, and what is left is no glob.
+        AddressGlob::from_str(&head.join("/")).map_or(true, |g| g.exact.is_match(&text) || g.below.is_match(&text))
     }
 
     /// The glob as it was written.
@@ -110,18 +112,23 @@ impl AddressGlob {
     }
 }
 
+/// Whether a class of characters in a glob may match `/`: unlike `*`, one that is negated does, and so does a range.
+fn has_class_with_separator(glob: &str) -> bool {
+    glob.split('[').skip(1).any(|rest| {
+        let class: Vec<char> = rest.chars().take_while(|c| *c != ']').collect();
+        let is_range = |window: &[char]| window[1] == '-' && (window[0]..=window[2]).contains(&'/');
+        rest.starts_with(['!', '^', ']']) || class.windows(3).any(is_range)
+    })
+}
+
 impl FromStr for AddressGlob {
     type Err = GlobError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let build = |glob: &str| {
-            GlobBuilder::new(glob)
-                .literal_separator(true)
-                .build()
-                .map(|g| g.compile_matcher())
-                .map_err(|e| GlobError::new(text, &e))
-        };
-        Ok(AddressGlob { text: text.to_owned(), exact: build(text)?, below: build(&format!("{text}/**"))? })
+        let exact = matcher(text, true)?;
+        let below =
+            matcher(&format!("{text}/**"), true).map_err(|error| GlobError { glob: text.to_owned(), ..error })?;
+        Ok(AddressGlob { text: text.to_owned(), exact, below })
     }
 }
 
@@ -178,5 +185,21 @@ mod tests {
         assert!(glob("*/us-east-1/cloudtrail.*").touches(&trail.target));
         assert!(!glob("*/eu-west-1/cloudtrail.*").touches(&trail.target));
         assert!(glob("**/baseline").touches(&trail.target));
+    }
+
+    #[test]
+    fn what_matches_is_read_whatever_its_separators_are_hidden_in() {
+        let trail = address("333333333333/us-east-1/cloudtrail.trail/baseline");
+        for yes in [
+            "{333333333333/us-east-1,444444444444/eu-west-1}/cloudtrail.*",
+            "{*/us-east-1/cloudtrail.trail/baseline}",
+            "333333333333[!a]us-east-1/cloudtrail.*",
+            "333333333333[.-0]us-east-1/cloudtrail.*/*",
+            "[!4]*/us-east-1/**",
+        ] {
+            assert!(glob(yes).matches(&trail), "{yes}");
+            assert!(glob(yes).touches(&trail.target), "{yes}");
+        }
+        assert!(!glob("[4-5]*/us-east-1/**").touches(&trail.target));
     }
 }

@@ -2,10 +2,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 
-use super::GlobError;
+use super::{GlobError, matcher};
 
 /// An AWS Region's name, such as `ap-northeast-1`, or `global` for what lives in no Region (IAM and the like).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,8 +110,7 @@ impl FromStr for RegionGlob {
     type Err = GlobError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|e| GlobError::new(text, &e))?;
-        Ok(RegionGlob { text: text.to_owned(), matcher: glob.compile_matcher() })
+        Ok(RegionGlob { text: text.to_owned(), matcher: matcher(text, true)? })
     }
 }
 

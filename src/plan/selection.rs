@@ -1,7 +1,7 @@
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 
 use crate::config::Account;
-use crate::model::{Address, AddressGlob, GlobError, Region, RegionGlob, Target};
+use crate::model::{Address, AddressGlob, GlobError, Region, RegionGlob, Target, matcher};
 use crate::services::Service;
 
 /// What a run is narrowed to. It narrows what is read and changed, never what is desired.
@@ -27,15 +27,7 @@ impl Selection {
         services: Vec<Service>,
         targets: Vec<AddressGlob>,
     ) -> Result<Self, GlobError> {
-        let accounts = accounts
-            .iter()
-            .map(|glob| {
-                GlobBuilder::new(glob)
-                    .build()
-                    .map(|g| g.compile_matcher())
-                    .map_err(|e| GlobError { glob: glob.clone(), reason: e.kind().to_string() })
-            })
-            .collect::<Result<_, _>>()?;
+        let accounts = accounts.iter().map(|glob| matcher(glob, false)).collect::<Result<_, _>>()?;
         Ok(Selection { accounts, groups, regions, services, targets })
     }
 
