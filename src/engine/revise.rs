@@ -175,3 +175,6 @@ impl Second<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
 
-use super::{Action, Blocked, Change, FieldChange, Orphan, Plan, Unreadable};
+use super::{Action, Blocked, Change, FieldChange, FieldChangeKind, Orphan, Plan, Unreadable};
 use crate::model::{AccountId, Address, Fault, OpError, Region};
 use crate::services::{Kind, Note, Service, Undelivered};
 
@@ -95,7 +96,7 @@ struct ChangeEntry<'a> {
     account_name: Cow<'a, str>,
     action: Action,
     address: &'a Address,
-    fields: Cow<'a, [FieldChange]>,
+    fields: Fields<'a>,
     kind: Kind,
     name: &'a str,
     reason: &'a str,
@@ -111,13 +112,42 @@ impl<'a> ChangeEntry<'a> {
             account_name: name(plan, address.target.account),
             action: change.action,
             address,
-            fields: change.fields(),
+            fields: Fields(change.fields()),
             kind: address.kind,
             name: &address.name,
             reason: &change.reason,
             region: &address.target.region,
             requires: &change.requires,
         }
+    }
+}
+
+struct Fields<'a>(Cow<'a, [FieldChange]>);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(FieldEntry::new))
+    }
+}
+
+#[derive(Serialize)]
+struct FieldEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<&'a Value>,
+    change: &'static str,
+    path: &'a [String],
+}
+
+impl<'a> FieldEntry<'a> {
+    fn new(field: &'a FieldChange) -> Self {
+        let (change, before, after) = match &field.kind {
+            FieldChangeKind::Added { after } => ("added", None, Some(after)),
+            FieldChangeKind::Removed { before } => ("removed", Some(before), None),
+            FieldChangeKind::Changed { before, after } => ("changed", Some(before), Some(after)),
+        };
+        FieldEntry { after, before, change, path: &field.path }
     }
 }
 
