@@ -16,7 +16,7 @@ pub use planner::{AccountView, Orphans, plan_account, shared_of};
 pub use selection::{Again, Selection};
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -172,14 +172,12 @@ impl Plan {
         self.scope.targets += other.scope.targets;
     }
 
-    /// Leaves out what a selection does not take. A change that would have to be made after one that is left out is held
-    /// back, unless what it requires is there already.
+    /// Leaves out what a selection does not take. Whether what is left requires something that is left out and not there
+    /// is for whoever looks again to see.
     pub fn narrow(&mut self, selection: &Selection, profiles: &Profiles) {
         let account = |id: AccountId| profiles.account(id).is_some_and(|account| selection.takes_account(account));
         let takes = |address: &Address| account(address.target.account) && selection.takes(address);
-        let (taken, left_out): (Vec<Change>, Vec<Change>) =
-            std::mem::take(&mut self.changes).into_iter().partition(|change| takes(&change.address));
-        self.changes = taken;
+        self.changes.retain(|change| takes(&change.address));
         self.blocked.retain(|blocked| takes(&blocked.address));
         self.undelivered.retain(|waiting| takes(&waiting.address));
         self.orphans.retain(|orphan| takes(&orphan.address));
@@ -188,25 +186,6 @@ impl Plan {
             account(unreadable.target.account)
                 && unreadable.service.is_none_or(|service| selection.takes_cell(service, &unreadable.target))
         });
-        let mut missing: BTreeSet<Address> =
-            left_out.into_iter().filter(|c| c.action == Action::Create).map(|c| c.address).collect();
-        loop {
-            let waits = |change: &Change| change.requires.iter().find(|it| missing.contains(*it)).cloned();
-            let held: Vec<(Address, Address)> =
-                self.changes.iter().filter_map(|change| Some((change.address.clone(), waits(change)?))).collect();
-            if held.is_empty() {
-                break;
-            }
-            self.changes.retain(|change| waits(change).is_none());
-            for (address, required) in held {
-                missing.insert(address.clone());
-                self.blocked.push(Blocked {
-                    address,
-                    reason: format!("it requires {required}, which the plan makes and is not selected"),
-                    hint: Some("select it too, or apply that part of the plan first".to_owned()),
-                });
-            }
-        }
     }
 
     /// An account's name for people, or its id.

@@ -12,6 +12,9 @@ use crate::plan::Plan;
 use crate::plan::document::{ErrorEntry, PlanDocument, name};
 use crate::services::Kind;
 
+/// The JSON Schema of a plan, printed or saved.
+pub const PLAN_SCHEMA: &str = include_str!("../../schema/plan.schema.json");
+
 /// Writes a plan.
 ///
 /// # Errors

@@ -239,6 +239,84 @@ fn a_small_file_does_not_become_a_large_plan() {
     assert_eq!(SavedPlan::read(&forged(&content)), Err(PlanFileError::TooLarge));
 }
 
+/// Complains where a value is not what a schema says: the few words that ours uses, and a panic at any other.
+fn fits(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), String> {
+    let said = schema.as_object().unwrap();
+    for (word, says) in said {
+        let right = match word.as_str() {
+            "$schema" | "$defs" | "title" | "description" | "additionalProperties" => true,
+            "$ref" => {
+                let name = says.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+                fits(value, &root["$defs"][name], root, at)?;
+                true
+            }
+            "type" => {
+                let is = match value {
+                    Value::Null => "null",
+                    Value::Bool(_) => "boolean",
+                    Value::Number(_) => "integer",
+                    Value::String(_) => "string",
+                    Value::Array(_) => "array",
+                    Value::Object(_) => "object",
+                };
+                says == is || says.as_array().is_some_and(|types| types.iter().any(|one| one == is))
+            }
+            "const" => value == says,
+            "enum" => says.as_array().unwrap().contains(value),
+            "minimum" => value.as_u64() >= says.as_u64(),
+            "items" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    fits(item, says, root, &format!("{at}/{index}"))?;
+                }
+                true
+            }
+            "required" => value.as_object().is_none_or(|fields| {
+                says.as_array().unwrap().iter().all(|key| fields.contains_key(key.as_str().unwrap()))
+            }),
+            "properties" => {
+                for (key, field) in value.as_object().into_iter().flatten() {
+                    match says.get(key) {
+                        Some(schema) => fits(field, schema, root, &format!("{at}/{key}"))?,
+                        None if said.get("additionalProperties") == Some(&json!(false)) => {
+                            return Err(format!("{at}/{key} is unknown"));
+                        }
+                        None => {}
+                    }
+                }
+                true
+            }
+            other => panic!("{other}"),
+        };
+        if !right {
+            return Err(format!("{at} is not as `{word}` says: {value}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn both_forms_of_a_plan_are_as_the_schema_says() {
+    let schema: Value = serde_json::from_str(crate::report::json::PLAN_SCHEMA).unwrap();
+    let mut printed = Vec::new();
+    crate::report::json::write_plan(&plan(), &mut printed).unwrap();
+    let [printed, saved]: [Value; 2] = [&printed, &saved(&plan())].map(|bytes| serde_json::from_slice(bytes).unwrap());
+    for document in [&printed, &saved] {
+        assert_eq!(fits(document, &schema, &schema, ""), Ok(()));
+        for member in document.as_object().unwrap().keys() {
+            let mut less = document.clone();
+            less.as_object_mut().unwrap().remove(member);
+            let required = schema["required"].as_array().unwrap().contains(&json!(member));
+            assert_eq!(fits(&less, &schema, &schema, "").is_err(), required, "{member}");
+            let mut other = document.clone();
+            other[member] = json!(1.5e300);
+            assert!(fits(&other, &schema, &schema, "").is_err(), "{member}");
+        }
+    }
+    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(members(&saved), members(&schema["properties"]), "every member that is described is there");
+    assert!(members(&printed).is_subset(&members(&saved)));
+}
+
 proptest::proptest! {
     #[test]
     fn no_cut_and_no_changed_byte_gets_through(at in proptest::prelude::any::<proptest::sample::Index>(), byte: u8) {
