@@ -42,6 +42,31 @@ pub(super) enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// A saved plan cannot be read.
+    #[error("cannot read {}", path.display())]
+    PlanUnreadable {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file is no saved plan to go by.
+    #[error("cannot use {} as a plan", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<crate::plan::file::PlanFileError>,
+    },
+    /// Where a plan should be saved is something else.
+    #[cfg(feature = "aws")]
+    #[error("{} is {by}, and no plan was made", path.display())]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        by: &'static str,
+    },
     /// The command line asks for something that cannot be.
     #[cfg(feature = "aws")]
     #[error("{0}")]
@@ -108,7 +133,10 @@ impl CliError {
 
     fn exit(&self) -> Exit {
         match self {
-            CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
+            CliError::Files(_)
+            | CliError::Unreadable { .. }
+            | CliError::PlanUnreadable { .. }
+            | CliError::Plan { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
@@ -134,6 +162,11 @@ impl CliError {
                     ),
                     _ => format!("{option} FILE or {variable} names another file"),
                 })
+            }
+            CliError::Plan { source, .. } => Some(source.help()),
+            #[cfg(feature = "aws")]
+            CliError::Occupied { .. } => {
+                Some("only a plan that was saved before is replaced: name another file".to_owned())
             }
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,

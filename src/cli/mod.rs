@@ -16,6 +16,9 @@ mod locking;
 mod mfa;
 #[cfg(feature = "aws")]
 mod plan;
+mod plan_file;
+#[cfg(feature = "aws")]
+mod plan_out;
 #[cfg(feature = "aws")]
 mod progress;
 #[cfg(feature = "aws")]
@@ -26,6 +29,7 @@ mod runtime;
 mod sandbox;
 mod schema;
 mod screen;
+mod show;
 mod validate;
 
 pub use exit::Exit;
@@ -78,6 +82,7 @@ enum Command {
     Plan(plan::PlanArgs),
     #[cfg(feature = "aws")]
     Apply(apply::ApplyArgs),
+    Show(show::ShowArgs),
     #[cfg(feature = "aws")]
     Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
@@ -95,6 +100,7 @@ impl Command {
             Command::Plan(args) => plan::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Apply(args) => apply::run(&args, common, screen),
+            Command::Show(args) => show::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),

@@ -1,19 +1,23 @@
 //! `baseline plan`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::plan_out::Destination;
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
+use super::show;
 use crate::engine::{Survey, SurveyOptions};
-use crate::model::Fault;
+use crate::model::{Digest, Fault};
 use crate::plan::Plan;
-use crate::report::{human, json};
-use crate::services::Terms;
+use crate::plan::file::{Allowed, Origin};
+use crate::report::saved;
 
 /// Shows what would change; never writes.
 ///
@@ -25,6 +29,9 @@ pub(super) struct PlanArgs {
     pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) leave: LeaveArgs,
+    /// Saves the plan, also where it is empty, for `baseline show` and `baseline apply`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// What is allowed beyond the ordinary.
@@ -42,41 +49,54 @@ pub(super) struct LeaveArgs {
     pub(super) prune: bool,
 }
 
+impl LeaveArgs {
+    /// The same as a value.
+    pub(super) fn allowed(&self) -> Allowed {
+        Allowed { remove_accounts: self.allow_remove_accounts, data_loss: self.allow_data_loss, prune: self.prune }
+    }
+}
+
 pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let plan = block_on(async {
+    let out = args.out.as_deref().map(Destination::new).transpose()?;
+    let (plan, origin) = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
-        let options = options(&run, &args.leave);
+        let options = options(&run, args.leave.allowed());
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
-        Ok(plan)
+        Ok((plan, origin(&run, args)))
     })?;
+    if let Some(out) = &out {
+        out.write(|file| saved::write(&origin, &plan, file))?;
+    }
     show(&plan, args.run.format, common, screen)?;
+    if let (Some(path), false) = (&args.out, common.quiet) {
+        screen.note(&format!("saved to {}", path.display()));
+    }
     Ok(exit(&plan))
 }
 
-/// What a survey is narrowed to and allowed.
-pub(super) fn options(run: &Run, leave: &LeaveArgs) -> SurveyOptions {
-    SurveyOptions {
-        selection: run.selection.clone(),
-        terms: Terms {
-            allow_remove_accounts: leave.allow_remove_accounts,
-            allow_data_loss: leave.allow_data_loss,
-            ..Terms::default()
-        },
-        prune: leave.prune,
+/// Where a plan of this run comes from.
+fn origin(run: &Run, args: &PlanArgs) -> Origin {
+    Origin {
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.id.clone(),
+        // Both files were read.
+        baseline: run.loaded.baseline_digest.clone().unwrap_or_else(|| Digest::of_bytes(b"")),
+        profiles: run.loaded.profiles_digest.clone(),
+        selection: args.run.words(),
+        allowed: args.leave.allowed(),
     }
 }
 
+/// What a survey is narrowed to and allowed.
+pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
+    SurveyOptions { selection: run.selection.clone(), terms: allowed.terms(), prune: allowed.prune }
+}
+
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
-    match format {
-        Format::Json => screen.data(&format!("{:#}\n", json::plan_document(plan))),
-        Format::Human => {
-            let text = human::plan(plan, common.verbose > 0);
-            let silent = common.quiet && exit(plan) == Exit::Success;
-            if silent { Ok(()) } else { screen.data(&format!("{text}{}\n", human::plan_summary(plan))) }
-        }
-    }
+    let silent = common.quiet && format == Format::Human && exit(plan) == Exit::Success;
+    if silent { Ok(()) } else { show::plan(plan, format, common.verbose > 0, screen) }
 }
 
 /// An error dominates, then incomplete, then drift.

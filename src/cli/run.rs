@@ -11,6 +11,7 @@ use super::files::{Needs, load_files};
 use super::mfa;
 use super::progress::Progress;
 use super::screen::Screen;
+pub(super) use super::show::Format;
 use crate::aws::{Aws, Chain, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -50,16 +51,6 @@ pub(super) struct RunArgs {
     /// Never asks anything
     #[arg(long)]
     pub(super) no_input: bool,
-}
-
-/// How the result is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON document
-    Json,
 }
 
 /// A run that is ready to call AWS.
@@ -105,6 +96,16 @@ impl Run {
 }
 
 impl RunArgs {
+    /// What narrows the run, as on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let accounts = self.accounts.iter().map(|glob| format!("--account={glob}"));
+        let groups = self.groups.iter().map(|group| format!("--group={group}"));
+        let regions = self.regions.iter().map(|glob| format!("--region={}", glob.as_str()));
+        let services = self.services.iter().map(|service| format!("--service={service}"));
+        let targets = self.targets.iter().map(|glob| format!("--target={}", glob.as_str()));
+        accounts.chain(groups).chain(regions).chain(services).chain(targets).collect()
+    }
+
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.
     fn selection(&self, loaded: &Loaded) -> Result<Selection, CliError> {
         let selection = Selection::new(

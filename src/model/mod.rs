@@ -14,7 +14,7 @@ mod target;
 pub use account::{AccountId, AccountIdError};
 pub use address::{Address, AddressError, AddressGlob};
 pub use arn::{Arn, ArnError};
-pub use digest::Digest;
+pub use digest::{Digest, Digester};
 pub use glob::GlobError;
 pub use op_error::{Fault, OpError};
 pub use partition::{KnownRegion, Partition};

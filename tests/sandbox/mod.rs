@@ -12,6 +12,7 @@ mod interruption;
 mod key;
 mod modes;
 mod overrides;
+mod saved;
 mod selection;
 mod services;
 mod size;

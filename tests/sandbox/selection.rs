@@ -130,7 +130,10 @@ fn apply_can_answer_with_one_document_too() {
     let estate = Estate::new(PROFILES, BASELINE);
     let ran = estate.apply(&["--format", "json", "-a", "security", "-r", HOME]).ended(0);
     let document = ran.json();
-    assert_eq!(document["result"], json!({ "applied": 3, "failed": 0, "skipped": 0, "not_started": 0 }));
+    assert_eq!(
+        document["result"],
+        json!({ "already_same": 0, "applied": 3, "failed": 0, "not_started": 0, "skipped": 0, "stale": 0 })
+    );
     assert_eq!(document["outcomes"].as_array().unwrap().len(), 3);
     assert!(ran.err.contains("+ create kms.key"), "the plan is shown apart: {}", ran.err);
 }

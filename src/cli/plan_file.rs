@@ -1,0 +1,30 @@
+//! What runs leave in files, read back.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::error::CliError;
+use crate::plan::file::{MOST_BYTES, SavedPlan};
+
+/// What a file of a run holds.
+pub(super) enum Kept {
+    /// A plan that somebody saved.
+    Plan(Box<SavedPlan>),
+}
+
+/// Reads a file that a run left, whatever it holds.
+pub(super) fn read(path: &Path) -> Result<Kept, CliError> {
+    // What a run records begins with an event on a line of its own: its reader goes here.
+    read_plan(path).map(|plan| Kept::Plan(Box::new(plan)))
+}
+
+/// Reads a saved plan.
+pub(super) fn read_plan(path: &Path) -> Result<SavedPlan, CliError> {
+    let unreadable = |source| CliError::PlanUnreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    // A device never ends; one byte more than is taken says that it is too much.
+    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    SavedPlan::read(&bytes).map_err(|source| CliError::Plan { path: path.to_owned(), source: Box::new(source) })
+}

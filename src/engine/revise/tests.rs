@@ -1,0 +1,282 @@
+//! Every way in which a second look may differ from the first.
+
+use super::*;
+use crate::model::{Arn, Fault, OpError, Target};
+use crate::plan::{Blocked, Orphan, Unreadable, diff};
+use crate::services::estate::{Estate, id, region};
+use crate::services::s3::Versioning;
+use crate::services::{Found, Ownership, Reference, Service, Spec};
+
+const KEY: usize = 0;
+const BUCKET: usize = 1;
+const TRAIL: usize = 2;
+
+fn arn(text: &str) -> Arn {
+    text.parse().unwrap()
+}
+
+/// Makes a change an update of what is as desired, but for what `differ` makes of it.
+fn update(change: &mut Change, differ: impl Fn(&mut Spec)) {
+    let mut spec = change.desired.clone();
+    differ(&mut spec);
+    change.action = Action::Update;
+    change.fields = diff(&spec.document(), &change.desired.document());
+    let (address, ownership) = (change.address.clone(), Ownership::Ours);
+    change.seen =
+        Some(Found { address, spec, arn: arn("arn:aws:cloudtrail:us-east-1:333333333333:trail/x"), ownership });
+}
+
+fn stopped(spec: &mut Spec) {
+    let Spec::CloudtrailTrail(trail) = spec else { panic!() };
+    trail.logging = false;
+}
+
+fn unversioned(spec: &mut Spec) {
+    let Spec::S3Bucket(bucket) = spec else { panic!() };
+    bucket.versioning = Versioning::Off;
+    bucket.retention_days = None;
+}
+
+/// A key and a bucket to make and a trail to change; and what a second look finds: the same, to begin with.
+struct Bed {
+    plan: Plan,
+    second: Second<'static>,
+}
+
+impl Bed {
+    fn new() -> Bed {
+        let estate = Estate::small();
+        let trail = estate.desire(Service::Cloudtrail, "333333333333", &["us-east-1"]).remove(0);
+        let all = [estate.one(Service::Kms), estate.one(Service::S3), trail];
+        let mut changes: Vec<Change> = all
+            .into_iter()
+            .map(|desired| Change {
+                address: desired.address,
+                action: Action::Create,
+                reason: String::new(),
+                fields: Vec::new(),
+                requires: desired.requires,
+                depth: 0,
+                desired: desired.spec,
+                seen: None,
+            })
+            .collect();
+        update(&mut changes[TRAIL], stopped);
+        let plan = Plan { changes, ..Plan::default() };
+        let planned = plan.changes.iter().map(|change| change.address.clone()).collect();
+        let facts = plan.changes.iter().map(|change| (change.address.clone(), Fact::Coming)).collect();
+        let second = Second { now: plan.clone(), facts, planned, made: None };
+        Bed { plan, second }
+    }
+
+    fn address(&self, index: usize) -> Address {
+        self.plan.changes[index].address.clone()
+    }
+
+    fn now(&mut self, index: usize) -> &mut Change {
+        let address = self.address(index);
+        self.second.now.changes.iter_mut().find(|change| change.address == address).unwrap()
+    }
+
+    /// It is not planned any more, and this is known of it.
+    fn without(mut self, index: usize, fact: Option<Fact>) -> Bed {
+        let address = self.address(index);
+        self.second.now.changes.retain(|change| change.address != address);
+        self.second.planned.remove(&address);
+        self.second.facts.remove(&address);
+        self.second.facts.extend(fact.map(|fact| (address, fact)));
+        self
+    }
+
+    /// What is left and how the others ended, in the order of the plan.
+    fn ends(self) -> Vec<String> {
+        let revised = self.second.settle(&self.plan);
+        let left: BTreeSet<&Address> = revised.plan.changes.iter().map(|change| &change.address).collect();
+        let settled: BTreeMap<_, _> = revised.settled.into_iter().collect();
+        assert_eq!(left.len() + settled.len(), self.plan.changes.len(), "one outcome each");
+        let end = |change: &Change| match settled.get(&change.address) {
+            None => {
+                assert!(left.contains(&change.address));
+                "left".to_owned()
+            }
+            Some(Outcome::Stale { reason }) => format!("stale: {reason}"),
+            Some(Outcome::Skipped { because }) => format!("skipped because of {}", because.kind),
+            Some(outcome) => outcome.as_str().to_owned(),
+        };
+        self.plan.changes.iter().map(end).collect()
+    }
+}
+
+const SKIPPED: &str = "skipped because of kms.key";
+
+#[test]
+fn what_is_as_it_was_is_left() {
+    assert_eq!(Bed::new().ends(), ["left"; 3]);
+}
+
+#[test]
+fn what_was_made_since_is_the_same_and_what_refers_to_it_goes_on() {
+    let key = arn("arn:aws:kms:eu-west-1:222222222222:key/1");
+    let mut bed = Bed::new().without(KEY, Some(Fact::Present(key.clone())));
+    for index in [BUCKET, TRAIL] {
+        for reference in bed.now(index).desired.references() {
+            *reference = Reference::Is(key.clone());
+        }
+    }
+    assert_eq!(bed.ends(), ["already_same", "left", "left"]);
+
+    // Of something that is not there, the other ARN is another wish.
+    let mut bed = Bed::new();
+    for reference in bed.now(BUCKET).desired.references() {
+        *reference = Reference::Is(key.clone());
+    }
+    let ends = bed.ends();
+    assert!(
+        ends[BUCKET].starts_with("stale: something else should be there by now: encryption.key was to be "),
+        "{ends:?}"
+    );
+    assert_eq!(ends[TRAIL], "skipped because of s3.bucket");
+}
+
+#[test]
+fn another_action_is_stale_and_so_is_whatever_requires_it() {
+    let mut bed = Bed::new();
+    update(bed.now(KEY), |spec| {
+        let Spec::KmsKey(key) = spec else { panic!() };
+        key.rotation = false;
+    });
+    let stale = "stale: somebody made it since, and not as it should be: rotation is false and should be true";
+    assert_eq!(bed.ends(), [stale, SKIPPED, SKIPPED]);
+
+    let mut bed = Bed::new();
+    (bed.now(TRAIL).action, bed.now(TRAIL).seen) = (Action::Create, None);
+    assert_eq!(bed.ends(), ["left", "left", "stale: somebody removed it since"]);
+
+    let mut bed = Bed::new();
+    bed.now(TRAIL).action = Action::Delete;
+    assert_eq!(bed.ends()[TRAIL], "stale: it was to be changed and is to be removed by now");
+}
+
+#[test]
+fn something_else_that_is_seen_is_stale() {
+    let mut bed = Bed::new();
+    update(bed.now(TRAIL), |spec| {
+        stopped(spec);
+        let Spec::CloudtrailTrail(trail) = spec else { panic!() };
+        trail.s3_bucket = "theirs".to_owned();
+    });
+    let bucket = format!("was \"{}\" and is \"theirs\"", bed.address(BUCKET).name);
+    assert_eq!(bed.ends()[TRAIL], format!("stale: somebody changed it since: s3_bucket {bucket}"));
+
+    let mut bed = Bed::new();
+    bed.now(TRAIL).seen.as_mut().unwrap().arn = arn("arn:aws:cloudtrail:us-east-1:333333333333:trail/y");
+    assert!(bed.ends()[TRAIL].starts_with("stale: somebody made it anew since"));
+
+    let mut bed = Bed::new();
+    bed.now(TRAIL).seen.as_mut().unwrap().ownership = Ownership::Unmarked;
+    assert_eq!(bed.ends()[TRAIL], "stale: it carried our tag and does not by now");
+
+    let mut bed = Bed::new();
+    bed.now(TRAIL).seen = None;
+    assert_eq!(bed.ends()[TRAIL], "stale: what is there is not what was seen");
+}
+
+#[test]
+fn something_else_that_should_be_there_is_stale() {
+    let mut bed = Bed::new();
+    let Spec::CloudtrailTrail(trail) = &mut bed.now(TRAIL).desired else { panic!() };
+    for n in 0..5 {
+        trail.tags.insert(format!("k{n}"), "v".to_owned());
+    }
+    let told = (0..3).map(|n| format!("tags.k{n} is to be \"v\"")).collect::<Vec<_>>().join("; ");
+    assert_eq!(bed.ends()[TRAIL], format!("stale: something else should be there by now: {told}; 2 more fields"));
+}
+
+#[test]
+fn what_is_not_planned_any_more_says_why() {
+    let there = || Some(Fact::Present(arn("arn:aws:s3:::x")));
+    assert_eq!(Bed::new().without(TRAIL, there()).ends()[TRAIL], "already_same");
+    assert_eq!(Bed::new().without(TRAIL, None).ends()[TRAIL], "stale: nothing is declared there by now");
+
+    let blocked = |bed: &Bed| Blocked { address: bed.address(TRAIL), reason: "no".to_owned(), hint: None };
+    let mut bed = Bed::new().without(TRAIL, Some(Fact::Blocked));
+    bed.second.now.blocked.push(blocked(&bed));
+    assert_eq!(bed.ends()[TRAIL], "stale: it is held back by now: no");
+
+    // Something of it is held back, and the rest is as it should be.
+    let mut bed = Bed::new().without(TRAIL, there());
+    bed.second.now.blocked.push(blocked(&bed));
+    assert_eq!(bed.ends()[TRAIL], "already_same");
+
+    // It would be changed, and the linter took it out: that it exists does not make it right.
+    let mut bed = Bed::new().without(TRAIL, there());
+    bed.second.now.blocked.push(blocked(&bed));
+    bed.second.planned.insert(bed.address(TRAIL));
+    assert_eq!(bed.ends()[TRAIL], "stale: it is held back by now: no");
+}
+
+#[test]
+fn what_cannot_be_read_again_is_stale() {
+    let error = |target: &Target| OpError {
+        account: target.account,
+        region: target.region.clone(),
+        role: None,
+        service: "cloudtrail".to_owned(),
+        operation: "DescribeTrails".to_owned(),
+        fault: Fault::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        attempts: 1,
+        hint: None,
+    };
+    let unread = |target: Target, service| {
+        let mut bed = Bed::new().without(TRAIL, None);
+        bed.second.now.unreadable.push(Unreadable { error: error(&target), target, service });
+        bed.ends().remove(TRAIL)
+    };
+    let there = Bed::new().address(TRAIL).target;
+    let stale = "stale: it could not be read again: cloudtrail:DescribeTrails in 333333333333/us-east-1: no";
+    assert_eq!(unread(there.clone(), Some(Service::Cloudtrail)), stale);
+    assert_eq!(unread(there.clone(), None), stale);
+    // Something else could not be.
+    let other = Target::new(id("333333333333"), region("eu-west-1"));
+    for (target, service) in [(there, Some(Service::Config)), (other, Some(Service::Cloudtrail))] {
+        assert_eq!(unread(target, service), "stale: nothing is declared there by now");
+    }
+}
+
+#[test]
+fn what_was_to_be_removed_and_is_gone_is_as_it_should_be() {
+    let deleting = |fact: Option<Fact>| {
+        let mut bed = Bed::new().without(TRAIL, fact);
+        bed.plan.changes[TRAIL].action = Action::Delete;
+        bed
+    };
+    assert_eq!(deleting(None).ends()[TRAIL], "already_same");
+    assert_eq!(
+        deleting(Some(Fact::Missing)).ends()[TRAIL],
+        "stale: it is declared by now, and was not when it was planned"
+    );
+    let mut bed = deleting(None);
+    bed.second.now.orphans.push(Orphan { address: bed.address(TRAIL), fate: "kept until …".to_owned() });
+    assert_eq!(bed.ends()[TRAIL], "stale: kept until …");
+}
+
+#[test]
+fn the_bucket_that_the_lock_made_is_the_one_that_was_planned() {
+    let bare = |made: bool| {
+        let mut bed = Bed::new();
+        update(bed.now(BUCKET), unversioned);
+        let address: &'static Address = Box::leak(Box::new(bed.address(BUCKET)));
+        bed.second.made = made.then_some(address);
+        bed
+    };
+    assert_eq!(bare(true).ends(), ["left"; 3]);
+    assert!(bare(false).ends()[BUCKET].starts_with("stale: somebody made it since"), "{:?}", bare(false).ends());
+    // Not where something else should be in it.
+    let mut bed = bare(true);
+    let Spec::S3Bucket(bucket) = &mut bed.now(BUCKET).desired else { panic!() };
+    bucket.retention_days = Some(1);
+    assert!(bed.ends()[BUCKET].starts_with("stale: "));
+}
