@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::files::Needs;
 use super::locking::LockArgs;
 use super::plan::{self, LeaveArgs};
-use super::rollout::RolloutArgs;
+use super::rollout::{RolloutArgs, warn_of_idle_canary};
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
@@ -45,44 +45,51 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
                 .to_owned(),
         ));
     }
-    let (plan, applied) = block_on(async {
+    let (plan, applied, signals) = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let options = plan::options(&run, &args.leave);
+        let rollout = args.rollout.rollout(&run.loaded.profiles, &run.selection)?;
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         present(&plan, args.run.format, common, screen)?;
         if plan.changes.is_empty() {
-            return Ok((plan, Some(Applied::default())));
+            return Ok((plan, Some(Applied::default()), run.signals));
         }
+        warn_of_idle_canary(&rollout, &plan, screen);
         if !args.yes && !agreed(&plan)? {
-            return Ok((plan, None));
+            return Ok((plan, None, run.signals));
         }
+        run.signals.writing();
         let enforce = Enforce {
             chain: &run.chain,
             profiles: &run.loaded.profiles,
             baseline,
             options: &options,
-            rollout: &args.rollout.rollout(&run.loaded.profiles)?,
+            rollout: &rollout,
             lock: &args.locking.terms(&run)?,
             stop: &run.stop,
             events: &run.events,
         };
-        let applied = enforce.run(&plan).await?;
+        let applied = match enforce.run(&plan).await {
+            Ok(applied) => applied,
+            Err(error) => return Err(run.signals.error(error.into())),
+        };
+        let applied = Applied { waits: run.waits(), ..applied };
         run.progress.finish();
         tracing::info!(
             requests = run.chain.aws().ledger().total(),
             mutating = run.chain.aws().ledger().mutating(),
             "requests sent"
         );
-        Ok((plan, Some(applied)))
+        Ok((plan, Some(applied), run.signals))
     })?;
     let Some(applied) = applied else {
         screen.note("nothing was changed");
         return Ok(Exit::Incomplete);
     };
     report(&plan, &applied, args.run.format, common, screen)?;
-    Ok(exit(&plan, &applied))
+    Ok(signals.exit(exit(&plan, &applied)))
 }
 
 /// Shows the plan before anything is written; on stderr where stdout is for JSON.
@@ -117,14 +124,15 @@ fn report(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     match format {
-        Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes))),
+        Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes, applied.halted.as_ref(), &applied.waits))),
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);
             if common.quiet && problems.is_empty() {
                 return Ok(());
             }
-            screen.data(&format!("\n{problems}{}\n", human::outcome_summary(&applied.outcomes)))
+            let waits = human::waits(plan, &applied.waits);
+            screen.data(&format!("\n{problems}{waits}{}\n", human::outcome_summary(&applied.outcomes)))
         }
     }
 }

@@ -26,6 +26,8 @@ mod runtime;
 mod sandbox;
 mod schema;
 mod screen;
+#[cfg(feature = "aws")]
+mod signals;
 mod validate;
 
 pub use exit::Exit;

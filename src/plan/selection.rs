@@ -1,13 +1,14 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::config::Account;
-use crate::model::{Address, AddressGlob, GlobError, Region, RegionGlob, Target};
+use crate::model::{AccountId, Address, AddressGlob, GlobError, Region, RegionGlob, Target};
 use crate::services::Service;
 
 /// What a run is narrowed to. It narrows what is read and changed, never what is desired.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     accounts: Vec<GlobMatcher>,
+    only: Option<AccountId>,
     groups: Vec<String>,
     regions: Vec<RegionGlob>,
     services: Vec<Service>,
@@ -36,14 +37,22 @@ impl Selection {
                     .map_err(|e| GlobError { glob: glob.clone(), reason: e.kind().to_string() })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Selection { accounts, groups, regions, services, targets })
+        Ok(Selection { accounts, only: None, groups, regions, services, targets })
+    }
+
+    /// What of it is in this account.
+    #[must_use]
+    pub fn only(mut self, account: AccountId) -> Self {
+        self.only = Some(account);
+        self
     }
 
     /// Whether anything of this account may be selected.
     pub fn takes_account(&self, account: &Account) -> bool {
         let id = account.id.to_string();
         let named = |glob: &GlobMatcher| glob.is_match(&id) || glob.is_match(&account.name);
-        (self.accounts.is_empty() || self.accounts.iter().any(named))
+        self.only.is_none_or(|only| only == account.id)
+            && (self.accounts.is_empty() || self.accounts.iter().any(named))
             && (self.groups.is_empty() || self.groups.iter().any(|group| account.groups.contains(group)))
     }
 
@@ -70,6 +79,7 @@ impl Selection {
     /// Whether anything is left out at all.
     pub fn narrows(&self) -> bool {
         !(self.accounts.is_empty()
+            && self.only.is_none()
             && self.groups.is_empty()
             && self.regions.is_empty()
             && self.services.is_empty()

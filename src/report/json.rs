@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::{Halt, Outcome, Wait};
 use crate::model::{Address, OpError};
 use crate::plan::{Action, Change, Plan, Unreadable};
 
@@ -53,7 +53,12 @@ pub fn plan_document(plan: &Plan) -> Value {
 }
 
 /// A plan and what became of it.
-pub fn apply_document(plan: &Plan, outcomes: &[(Address, Outcome)]) -> Value {
+pub fn apply_document(
+    plan: &Plan,
+    outcomes: &[(Address, Outcome)],
+    halted: Option<&Halt>,
+    waits: &[Wait],
+) -> Value {
     let mut document = plan_document(plan);
     let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     document["outcomes"] = outcomes
@@ -85,6 +90,37 @@ pub fn apply_document(plan: &Plan, outcomes: &[(Address, Outcome)]) -> Value {
         "stale": count(|o| matches!(o, Outcome::Stale { .. })),
         "not_started": count(|o| matches!(o, Outcome::NotStarted { .. })),
     });
+    document["halted"] = halted.map_or(Value::Null, halt_document);
+    document["waits"] = waits
+        .iter()
+        .map(|wait| {
+            json!({
+                "account": wait.account,
+                "account_name": plan.name(wait.account),
+                "region": wait.region,
+                "service": wait.service,
+                "operation": wait.operation,
+                "code": wait.code,
+                "seconds": wait.waited.as_secs(),
+                "given_up": wait.given_up,
+            })
+        })
+        .collect();
+    document
+}
+
+fn halt_document(halt: &Halt) -> Value {
+    let mut document = json!({ "cause": halt.as_str(), "message": halt.to_string(), "hint": halt.hint() });
+    match halt {
+        Halt::TooManyFailures { wave, failed, tolerated, overall, .. } => {
+            document["wave"] = json!(wave);
+            document["failed"] = json!(failed);
+            document["tolerated"] = json!(tolerated);
+            document["overall"] = json!(overall);
+        }
+        Halt::Canary { account, .. } => document["account"] = json!(account),
+        Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost => {}
+    }
     document
 }
 

@@ -4,4 +4,4 @@ pub mod event;
 pub mod human;
 pub mod json;
 
-pub use event::{Event, Events, Halt, Outcome};
+pub use event::{Event, Events, Halt, Outcome, Trouble, Wait, Wave};
