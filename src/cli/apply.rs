@@ -124,7 +124,10 @@ fn report(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     match format {
-        Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes, applied.halted.as_ref(), &applied.waits))),
+        Format::Json => screen.data(&format!(
+            "{:#}\n",
+            json::apply_document(plan, &applied.outcomes, applied.halted.as_ref(), &applied.waits)
+        )),
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);

@@ -61,9 +61,10 @@ impl Apply<'_> {
     /// somebody else may be writing.
     pub(super) async fn run(&self, plan: &Plan, lost: impl Future<Output = ()>) -> Applied {
         self.events.tell(Event::ApplyStarted { changes: plan.changes.len() });
-        let canary_unread = self.rollout.canary.is_some_and(|canary| {
-            self.agreed.unreadable.iter().any(|unreadable| unreadable.target.account == canary)
-        });
+        let canary_unread = self
+            .rollout
+            .canary
+            .is_some_and(|canary| self.agreed.unreadable.iter().any(|unreadable| unreadable.target.account == canary));
         let terms = Terms {
             rollout: self.rollout,
             wave: &|account| self.rollout.wave(self.profiles, account),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::lock::{Lock, LockTerms, NoLock};
 use super::apply::Apply;
+use super::lock::{Lock, LockTerms, NoLock};
 use super::{Applied, Asked, Revised, Rollout, Stop, Survey, SurveyOptions};
 use crate::aws::Chain;
 use crate::config::{Baseline, Profiles};

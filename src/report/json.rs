@@ -53,12 +53,7 @@ pub fn plan_document(plan: &Plan) -> Value {
 }
 
 /// A plan and what became of it.
-pub fn apply_document(
-    plan: &Plan,
-    outcomes: &[(Address, Outcome)],
-    halted: Option<&Halt>,
-    waits: &[Wait],
-) -> Value {
+pub fn apply_document(plan: &Plan, outcomes: &[(Address, Outcome)], halted: Option<&Halt>, waits: &[Wait]) -> Value {
     let mut document = plan_document(plan);
     let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     document["outcomes"] = outcomes

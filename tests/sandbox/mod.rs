@@ -14,5 +14,7 @@ mod modes;
 mod overrides;
 mod selection;
 mod services;
+mod signals;
 mod size;
 mod trail;
+mod waves;

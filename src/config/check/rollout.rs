@@ -39,7 +39,9 @@ fn check_tolerance(name: &str, at: &At<RawTolerance>, findings: &mut Findings) -
                 .help(format!("write {name} = {number} for accounts, {name} = \"{number}%\" for a percentage"));
         }
         Err(ToleranceError::MoreThanAll(_)) => {
-            findings.error(at.span(), format!("{text} is more than all accounts")).label("\"0%\" to \"100%\" is expected");
+            findings
+                .error(at.span(), format!("{text} is more than all accounts"))
+                .label("\"0%\" to \"100%\" is expected");
         }
         Err(ToleranceError::Malformed(_)) => {
             findings

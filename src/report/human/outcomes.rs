@@ -14,7 +14,8 @@ use crate::report::{Halt, Outcome, Wait};
 /// What became of the changes: every one that did not end well.
 pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
     let mut text = String::new();
-    let by_address: HashMap<&Address, &Outcome> = outcomes.iter().map(|(address, outcome)| (address, outcome)).collect();
+    let by_address: HashMap<&Address, &Outcome> =
+        outcomes.iter().map(|(address, outcome)| (address, outcome)).collect();
     let mut failures: BTreeMap<String, Vec<(&Address, &OpError)>> = BTreeMap::new();
     let mut left: Vec<(&Address, &OpError)> = Vec::new();
     let mut skipped: BTreeMap<String, Vec<(&Address, &Address)>> = BTreeMap::new();
@@ -128,8 +129,7 @@ fn listed(text: &mut String, plan: &Plan, addresses: &[&Address]) {
     }
     if counts.len() > shown {
         let count: usize = counts.values().skip(shown).sum();
-        let line =
-            format!("{} more: {}", counted(counts.len() - shown, "account"), counted(count, "change"));
+        let line = format!("{} more: {}", counted(counts.len() - shown, "account"), counted(count, "change"));
         let _ = writeln!(text, "    {}", line.cyan());
     }
 }
