@@ -448,6 +448,9 @@ fn waves(
             }
         }
     }
+    for change in &stuck {
+        waves[*change] = wave(plan.changes[*change].address.target.account);
+    }
     (waves, stuck)
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Queue {
     /// Accounts with a change that may start, in the order of their turns.
     turns: BTreeSet<Turn>,
     under_way: usize,
-    /// Accounts that were entered and have something to do.
+    /// Accounts with a change under way.
     active: usize,
 }
 
@@ -59,7 +59,7 @@ impl Account {
     }
 
     fn is_active(&self) -> bool {
-        !self.fresh && (self.under_way > 0 || !self.ready.is_empty())
+        self.under_way > 0
     }
 }
 
@@ -78,11 +78,8 @@ impl Queue {
         if self.under_way >= self.bounds.changes {
             return None;
         }
-        let entered_only = self.active >= self.bounds.accounts;
-        let turn = match self.turns.first() {
-            Some((_, true, ..)) if entered_only => self.turns.iter().find(|(_, fresh, ..)| !fresh),
-            first => first,
-        };
+        let no_more = self.active >= self.bounds.accounts;
+        let turn = self.turns.iter().find(|(under_way, ..)| !no_more || *under_way > 0);
         let (under_way, _, _, id) = *turn?;
         if under_way >= self.bounds.per_account {
             return None;
