@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    baseline::cli::main(std::env::args_os()).into()
+    baseline::cli::main(std::env::args_os()).leave()
 }

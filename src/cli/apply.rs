@@ -13,7 +13,7 @@ use super::files::Needs;
 use super::locking::LockArgs;
 use super::plan::{self, LeaveArgs};
 use super::plan_file;
-use super::rollout::RolloutArgs;
+use super::rollout::{RolloutArgs, warn_of_idle_canary};
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
@@ -60,9 +60,10 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         ));
     }
     let saved = args.file.as_deref().map(plan_file::read_plan).transpose()?;
-    let (plan, applied) = block_on(async {
+    let (plan, applied, signals) = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
+        let rollout = args.rollout.rollout(&run.loaded.profiles, &run.selection)?;
         let survey = Survey::new(&run.chain, &run.loaded.profiles, &run.events);
         let (plan, options, looked) = match saved {
             None => {
@@ -91,40 +92,46 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         };
         if to_make.changes.is_empty() {
             let outcomes = settled.to_vec();
-            return Ok((plan, Some(Applied { outcomes, ..Applied::default() })));
+            return Ok((plan, Some(Applied { outcomes, ..Applied::default() }), run.signals));
         }
+        warn_of_idle_canary(&rollout, to_make, screen);
         if !settled.is_empty() && !common.quiet {
             screen.note(&so_far(settled));
         }
         if !args.yes && !agreed(to_make)? {
-            return Ok((plan, None));
+            return Ok((plan, None, run.signals));
         }
+        run.signals.writing();
         let enforce = Enforce {
             chain: &run.chain,
             profiles: &run.loaded.profiles,
             baseline,
             options: &options,
-            rollout: &args.rollout.rollout(&run.loaded.profiles)?,
+            rollout: &rollout,
             lock: &args.locking.terms(&run)?,
             stop: &run.stop,
             events: &run.events,
         };
-        let mut applied = enforce.run(to_make).await?;
+        let mut applied = match enforce.run(to_make).await {
+            Ok(applied) => applied,
+            Err(error) => return Err(run.signals.error(error.into())),
+        };
         applied.outcomes = in_order(&plan, settled, applied.outcomes);
+        applied.waits = run.waits();
         run.progress.finish();
         tracing::info!(
             requests = run.chain.aws().ledger().total(),
             mutating = run.chain.aws().ledger().mutating(),
             "requests sent"
         );
-        Ok((plan, Some(applied)))
+        Ok((plan, Some(applied), run.signals))
     })?;
     let Some(applied) = applied else {
         screen.note("nothing was changed");
         return Ok(Exit::Incomplete);
     };
     report(&plan, &applied, args.run.format, common, screen)?;
-    Ok(exit(&plan, &applied))
+    Ok(signals.exit(exit(&plan, &applied)))
 }
 
 /// A saved plan, as far as it may be gone by here and now: made from these two files, narrowed, and free of whatever must
@@ -196,14 +203,15 @@ fn report(
     screen: &mut Screen,
 ) -> Result<(), CliError> {
     match format {
-        Format::Json => screen.document(|out| json::write_apply(plan, &applied.outcomes, out)),
+        Format::Json => screen.document(|out| json::write_apply(plan, &applied.ended(), out)),
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);
             if common.quiet && problems.is_empty() {
                 return Ok(());
             }
-            screen.data(&format!("\n{problems}{}\n", human::outcome_summary(&applied.outcomes)))
+            let waits = human::waits(plan, &applied.waits);
+            screen.data(&format!("\n{problems}{waits}{}\n", human::outcome_summary(&applied.outcomes)))
         }
     }
 }

@@ -103,6 +103,15 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("nothing was changed: {0}")]
     Halted(crate::report::Halt),
+    /// Something went wrong in a run that a signal had ended.
+    #[cfg(feature = "aws")]
+    #[error("{error}")]
+    Interrupted {
+        /// The first signal.
+        signal: i32,
+        /// What went wrong.
+        error: Box<CliError>,
+    },
     /// The simulation could not be started.
     #[error("cannot start the simulated estate")]
     Sandbox(#[source] io::Error),
@@ -142,6 +151,8 @@ impl CliError {
             #[cfg(feature = "aws")]
             CliError::Usage(_) => Exit::Usage,
             #[cfg(feature = "aws")]
+            CliError::Interrupted { signal, .. } => Exit::Signal(*signal),
+            #[cfg(feature = "aws")]
             CliError::Halted(_) => Exit::Incomplete,
             _ => Exit::Error,
         }
@@ -178,6 +189,8 @@ impl CliError {
 pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
     match error {
         CliError::StdoutClosed => {}
+        #[cfg(feature = "aws")]
+        CliError::Interrupted { error, .. } => drop(report(error, screen)),
         CliError::Files(problems) => {
             screen.note(&render(problems, screen));
             screen.note(&format!("error: {problems}"));

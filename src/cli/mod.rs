@@ -30,6 +30,8 @@ mod sandbox;
 mod schema;
 mod screen;
 mod show;
+#[cfg(feature = "aws")]
+mod signals;
 mod validate;
 
 pub use exit::Exit;

@@ -138,6 +138,22 @@ impl Progress {
         }
     }
 
+    /// Says something that nobody may miss, beside the moving line.
+    pub(super) fn interject(&self, line: &str) {
+        use std::io::Write as _;
+        // With stderr gone there is nobody to tell.
+        self.bar.suspend(|| drop(writeln!(anstream::stderr(), "{line}")));
+    }
+
+    /// Says the last thing of all, in place of the moving line.
+    pub(super) fn interrupt(&self, line: &str) {
+        use std::io::Write as _;
+        self.bar.finish_and_clear();
+        // A terminal shows `^C`, or a question, where the line would begin.
+        let start = if std::io::IsTerminal::is_terminal(&std::io::stderr()) { "\n" } else { "" };
+        let _ = writeln!(anstream::stderr(), "{start}{line}");
+    }
+
     /// Lets something else have the terminal.
     pub(super) fn suspend<T>(&self, with: impl FnOnce() -> T) -> T {
         self.bar.suspend(with)

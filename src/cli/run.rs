@@ -1,6 +1,6 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -12,13 +12,14 @@ use super::mfa;
 use super::progress::Progress;
 use super::screen::Screen;
 pub(super) use super::show::Format;
+use super::signals::Signals;
 use crate::aws::{Aws, Chain, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::engine::Stop;
 use crate::model::{AddressGlob, RegionGlob, RunId};
 use crate::plan::Selection;
-use crate::report::Events;
+use crate::report::{Events, Wait};
 use crate::services::Service;
 
 /// What narrows a run, and how it talks.
@@ -57,6 +58,8 @@ pub(super) struct RunArgs {
 pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) stop: Stop,
+    pub(super) signals: Signals,
+    waits: Arc<Mutex<Vec<Wait>>>,
     pub(super) loaded: Loaded,
     pub(super) chain: Chain,
     pub(super) events: Events,
@@ -78,10 +81,15 @@ impl Run {
         let seconds = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let id = RunId::new(seconds, fastrand::u16(..));
         let progress = Arc::new(Progress::new(screen, common.quiet));
+        let waits = Arc::new(Mutex::new(Vec::new()));
         let events = {
-            let progress = progress.clone();
-            Events::to(move |event| progress.show(&event))
+            let (progress, waits) = (progress.clone(), waits.clone());
+            Events::to(move |event| {
+                waits.lock().unwrap_or_else(PoisonError::into_inner).extend(Wait::of(&event));
+                progress.show(&event);
+            })
         };
+        let (signals, stop) = Signals::handle(&progress, &events).map_err(CliError::Runtime)?;
         let start = Start {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
@@ -91,7 +99,14 @@ impl Run {
         let aws = Aws::start(&start, events.clone()).await?;
         let codes = mfa::codes(args.mfa_code.clone(), args.no_input, progress.clone());
         let chain = Chain::new(aws, &loaded.profiles, codes).ok_or(CliError::NoSecurityAccount)?;
-        Ok(Run { id, stop: Stop::never(), loaded, chain, events, progress, selection })
+        Ok(Run { id, stop, signals, waits, loaded, chain, events, progress, selection })
+    }
+}
+
+impl Run {
+    /// Where AWS needed long to notice what was written.
+    pub(super) fn waits(&self) -> Vec<Wait> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -9,6 +9,7 @@ mod problem;
 mod profiles;
 mod raw;
 mod read;
+mod rollout;
 mod schema;
 mod secret;
 mod suggest;
@@ -16,6 +17,7 @@ mod suggest;
 pub use overrides::{Overridable, Override, Whose};
 pub use problem::{Document, Label, Problem, Problems, Severity, Source};
 pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
+pub use rollout::{Limits, Tolerance, ToleranceError};
 pub use schema::{baseline_schema, profiles_schema};
 
 pub(crate) use at::{At, Section};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::Limits;
 use crate::model::{AccountId, Arn, Partition, Region, RegionGlob};
 
 /// Who and where: every account of the company, and how to get into it.
@@ -22,6 +23,8 @@ pub struct Profiles {
     ///
     /// An account with `baseline = false` is still listed: it is walked through and confirmed, but not baselined.
     pub accounts: Vec<Account>,
+    /// How many failures a rollout tolerates.
+    pub rollout: Limits,
 }
 
 impl Profiles {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Overridable;
 use super::at::{At, Section};
+use super::rollout::RawTolerance;
 use crate::model::Partition;
 use crate::services::cloudtrail::config::RawCloudTrail;
 use crate::services::config::section::{RawConfig, RawConfigRule};
@@ -39,6 +40,20 @@ pub(crate) struct RawProfiles {
     /// The project accounts.
     #[schemars(required)]
     pub account: Option<Vec<Section<RawAccount>>>,
+    /// How many failures stop a rollout. A tenth of the accounts is tolerated by default.
+    pub rollout: Option<Section<RawRollout>>,
+}
+
+/// How many failures stop a rollout. Accounts are counted in which a change failed, among those that are changed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Rollout")]
+pub(crate) struct RawRollout {
+    /// With more failed accounts in a wave than this, the next wave is not started: a number, or a percentage of the
+    /// wave's accounts, rounded down. Default: "10%", so that a wave of fewer than ten tolerates none.
+    pub max_failures: Option<At<RawTolerance>>,
+    /// The same for all waves so far, of all accounts that are changed. Default: "10%".
+    pub max_failures_overall: Option<At<RawTolerance>>,
 }
 
 /// Where we start: the account that people log in to. It gets the baseline too.

@@ -1,22 +1,25 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt, LocalBoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::dispatcher::Run;
-use super::{Rollout, Stop};
+use super::dispatcher::{Bounds, Decision, Dispatcher, Happened, Terms};
+use super::{Asked, Rollout, Stop, Survey, SurveyOptions};
 use crate::aws::{Access, Chain, Session};
-use crate::config::Profiles;
+use crate::config::{Baseline, Profiles};
 use crate::model::{AccountId, Address, Arn, OpError};
 use crate::plan::{Action, Change, Plan};
-use crate::report::{Event, Events, Halt, Outcome};
+use crate::report::json::Ended;
+use crate::report::{Event, Events, Halt, Outcome, Wait};
 use crate::services::Reference;
 use crate::services::adapter::Order;
 
-/// Changes that are made at the same time. Requests in flight are bounded apart, and most changes wait most of the time,
-/// since CloudTrail takes one write a second in each account and Region.
-const CHANGES_AT_ONCE: usize = 512;
+/// How long AWS is given to show everywhere what was written, before a canary that seems not to be as it should be is
+/// read once more.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// How a run ended: one outcome per change, in the order of the plan.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,48 +28,145 @@ pub struct Applied {
     pub outcomes: Vec<(Address, Outcome)>,
     /// Why nothing new was started from some point on.
     pub halted: Option<Halt>,
+    /// Where AWS needed long to notice what was written.
+    pub waits: Vec<Wait>,
 }
 
 impl Applied {
+    /// It as reports take it.
+    pub fn ended(&self) -> Ended<'_> {
+        Ended { outcomes: &self.outcomes, halted: self.halted.as_ref(), waits: &self.waits }
+    }
+
     /// How many changes ended in this way.
     pub fn count(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
         self.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count()
     }
 }
 
-/// Makes the changes of a plan, and nothing else: each one as soon as everything it requires has ended well and every
-/// change of an earlier wave has ended.
-pub async fn apply(
-    chain: &Chain,
-    profiles: &Profiles,
-    plan: &Plan,
-    _rollout: &Rollout,
-    _stop: &Stop,
-    events: &Events,
-) -> Applied {
-    events.tell(Event::ApplyStarted { changes: plan.changes.len() });
-    let wave = |change: &Change| profiles.account(change.address.target.account).map_or(0, |account| account.wave);
-    let mut run = Run::new(plan, wave);
-    let doors = &Doors::new(chain, profiles, plan);
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        while under_way.len() < CHANGES_AT_ONCE {
-            let Some(index) = run.next(under_way.is_empty()) else { break };
-            let change = &plan.changes[index];
-            let known = run.known(change);
-            under_way.push(async move {
-                events.tell(Event::ChangeStarted { address: change.address.clone() });
-                let made = make(change, &known, doors).await;
-                doors.leave(change.address.target.account);
-                (index, made)
+/// Everything that making changes takes besides the plan.
+pub(super) struct Apply<'a> {
+    pub chain: &'a Chain,
+    pub profiles: &'a Profiles,
+    pub baseline: &'a Baseline,
+    /// What the plan was narrowed to and allowed.
+    pub options: &'a SurveyOptions,
+    pub rollout: &'a Rollout,
+    /// The plan as people agreed to it.
+    pub agreed: &'a Plan,
+    /// What of it has ended already.
+    pub settled: &'a [(Address, Outcome)],
+    pub stop: &'a Stop,
+    pub events: &'a Events,
+}
+
+type UnderWay<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<Option<Arn>, OpError>)>>;
+
+impl Apply<'_> {
+    /// Makes the changes of a plan, and nothing else: when each one's turn is, the dispatcher says. `lost` ends when
+    /// somebody else may be writing.
+    pub(super) async fn run(&self, plan: &Plan, lost: impl Future<Output = ()>) -> Applied {
+        self.events.tell(Event::ApplyStarted { changes: plan.changes.len() });
+        let canary_unread = self
+            .rollout
+            .canary
+            .is_some_and(|canary| self.agreed.unreadable.iter().any(|unreadable| unreadable.target.account == canary));
+        let terms = Terms {
+            rollout: self.rollout,
+            wave: &|account| self.rollout.wave(self.profiles, account),
+            settled: self.settled,
+            canary_unread,
+            bounds: Bounds::OF_A_RUN,
+        };
+        let doors = &Doors::new(self.chain, self.profiles, plan);
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.changes.len()];
+        let mut under_way: UnderWay<'_> = FuturesUnordered::new();
+        let mut reading: LocalBoxFuture<'_, Option<String>> = std::future::pending().boxed_local();
+        let mut lost = std::pin::pin!(lost.fuse());
+        let mut to_finish = std::pin::pin!(self.stop.until(Asked::Finish).fuse());
+        let mut to_leave = std::pin::pin!(self.stop.until(Asked::Leave).fuse());
+        let (mut dispatcher, mut decisions) = Dispatcher::start(plan, &terms);
+        'run: loop {
+            for decision in decisions {
+                match decision {
+                    Decision::Open { wave, accounts, changes } => {
+                        self.events.tell(Event::WaveStarted { wave, accounts, changes });
+                    }
+                    Decision::Start(index) => {
+                        let change = &plan.changes[index];
+                        self.events.tell(Event::ChangeStarted { address: change.address.clone() });
+                        let known = dispatcher.known(change);
+                        under_way.push(async move { (index, make(change, &known, doors).await) }.boxed());
+                    }
+                    Decision::End(index, outcome) => {
+                        let address = plan.changes[index].address.clone();
+                        doors.leave(address.target.account);
+                        self.events.tell(Event::ChangeEnded { address, outcome: outcome.clone() });
+                        outcomes[index] = Some(outcome);
+                    }
+                    Decision::ReadCanary(account) => {
+                        let later: BTreeSet<&Address> = plan
+                            .changes
+                            .iter()
+                            .map(|change| &change.address)
+                            .filter(|address| dispatcher.comes_after_canary(address))
+                            .collect();
+                        reading = self.read_canary(account, later).boxed_local();
+                    }
+                    Decision::Halt(why) => self.events.tell(Event::Halted { why }),
+                    Decision::Over => break 'run,
+                }
+            }
+            decisions = dispatcher.on(tokio::select! {
+                biased;
+                () = &mut to_leave => Happened::AskedToLeave,
+                () = &mut to_finish => Happened::AskedToFinish,
+                () = &mut lost => Happened::LockLost,
+                Some((index, made)) = under_way.next() => Happened::Ended(index, made),
+                found = &mut reading => {
+                    reading = std::future::pending().boxed_local();
+                    Happened::CanaryRead(found)
+                }
             });
         }
-        let Some((index, result)) = under_way.next().await else { break };
-        for (index, outcome) in run.ended(index, result) {
-            events.tell(Event::ChangeEnded { address: plan.changes[index].address.clone(), outcome });
+        let ended = |(change, outcome): (&Change, Option<Outcome>)| Some((change.address.clone(), outcome?));
+        Applied {
+            outcomes: plan.changes.iter().zip(outcomes).filter_map(ended).collect(),
+            halted: dispatcher.halted().cloned(),
+            waits: Vec::new(),
         }
     }
-    Applied { outcomes: run.finish(), halted: None }
+
+    /// Reads the canary again; answers what is not as it should be there. What changes `later` is not expected yet.
+    async fn read_canary(&self, account: AccountId, later: BTreeSet<&Address>) -> Option<String> {
+        let found = self.look_at(account, &later).await;
+        if found.is_none() {
+            return None;
+        }
+        self.chain.aws().clock().sleep(SECOND_LOOK).await;
+        self.look_at(account, &later).await
+    }
+
+    async fn look_at(&self, account: AccountId, later: &BTreeSet<&Address>) -> Option<String> {
+        let options = SurveyOptions {
+            selection: self.options.selection.clone().only(account),
+            // What a canary that is in sync would lose next is for the next run.
+            prune: false,
+            ..self.options.clone()
+        };
+        // Its events would read as if the run began anew.
+        let silent = Events::nowhere();
+        let seen = Survey::new(self.chain, self.profiles, &silent).plan(self.baseline, &options).await;
+        if let Some(unreadable) = seen.unreadable.first() {
+            return Some(format!("{}", unreadable.error));
+        }
+        if let Some(change) = seen.changes.iter().find(|change| !later.contains(&change.address)) {
+            return Some(format!("{} is not as it should be: {}", change.address, change.reason));
+        }
+        let before: BTreeSet<&Address> = self.agreed.blocked.iter().map(|blocked| &blocked.address).collect();
+        let new = seen.blocked.iter().find(|blocked| !before.contains(&blocked.address));
+        new.map(|blocked| format!("{} is blocked: {}", blocked.address, blocked.reason))
+    }
 }
 
 async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
@@ -129,7 +229,7 @@ impl<'a> Doors<'a> {
         Ok(session.clone())
     }
 
-    /// One change of the account has ended.
+    /// One change of the account has ended, made or not.
     fn leave(&self, id: AccountId) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(door) = open.get_mut(&id) {

@@ -1,52 +1,197 @@
 //! What may start, what waits, and what never will: all of a run's state, without a runtime, so that any interleaving of
 //! events can be tried.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod queue;
 
-use crate::model::{Address, Arn, OpError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub(crate) use self::queue::Bounds;
+use self::queue::Queue;
+use super::Rollout;
+use crate::model::{AccountId, Address, Arn, Fault, OpError};
 use crate::plan::{Change, Plan};
-use crate::report::{Halt, Outcome};
+use crate::report::{Halt, Outcome, Trouble, Wave};
+
+/// How many accounts a [`Halt`] names.
+const NAMED: usize = 5;
+
+/// What a dispatcher is told.
+#[derive(Debug)]
+pub(super) enum Happened {
+    /// A change that was started has ended; with the ARN of what it made.
+    Ended(usize, Result<Option<Arn>, OpError>),
+    /// Nothing new should be started.
+    AskedToFinish,
+    /// Nor should anything under way be waited for.
+    AskedToLeave,
+    /// Somebody else may be writing.
+    LockLost,
+    /// The canary was read again; what is not as it should be there.
+    CanaryRead(Option<String>),
+}
+
+/// What a dispatcher decides.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Decision {
+    /// A wave starts: with this many accounts and changes.
+    Open { wave: Wave, accounts: usize, changes: usize },
+    /// This change is to be started.
+    Start(usize),
+    /// This is how a change ended.
+    End(usize, Outcome),
+    /// This account is to be read again.
+    ReadCanary(AccountId),
+    /// Nothing is started from here on.
+    Halt(Halt),
+    /// Every change has ended.
+    Over,
+}
+
+/// What a run goes by besides its plan.
+pub(super) struct Terms<'a> {
+    /// How many failures end it, and who goes first.
+    pub rollout: &'a Rollout,
+    /// When an account's turn is.
+    pub wave: &'a dyn Fn(AccountId) -> Wave,
+    /// Changes that people agreed to and that have ended already, since the plan was looked through once more.
+    pub settled: &'a [(Address, Outcome)],
+    /// Whether the canary could not be read when the plan was made.
+    pub canary_unread: bool,
+    /// How much happens at the same time.
+    pub bounds: Bounds,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+enum Phase {
+    Running,
+    /// It waits for the canary to be read again.
+    Reading,
+    Halted(Halt),
+}
+
+/// One step of the rollout.
+struct Step {
+    wave: Wave,
+    /// The accounts with a change in it, also those whose changes had ended before.
+    accounts: BTreeSet<AccountId>,
+    changes: usize,
+    /// Changes that have not ended.
+    open: usize,
+    failed: BTreeSet<AccountId>,
+    /// Accounts with a change that did not end well.
+    unwell: BTreeSet<AccountId>,
+    queue: Queue,
+}
 
 /// What has ended, what may start, and what never will.
-pub(super) struct Run<'a> {
+pub(super) struct Dispatcher<'a> {
     plan: &'a Plan,
     /// By change: the changes that require it.
     dependents: Vec<Vec<usize>>,
-    /// By change: how many of its requirements have not been applied yet.
+    /// By change: how many of its requirements have not ended well yet.
     awaited: Vec<usize>,
     outcomes: Vec<Option<Outcome>>,
+    /// How many have none yet.
+    open: usize,
+    under_way: BTreeSet<usize>,
     arns: BTreeMap<Address, Arn>,
-    /// By change: its account's wave.
-    waves: Vec<u32>,
-    /// By wave: how many changes have not ended.
-    open: BTreeMap<u32, usize>,
-    /// By wave: the changes that may start.
-    ready: BTreeMap<u32, VecDeque<usize>>,
+    /// By change: the step it belongs to.
+    step_of: Vec<usize>,
+    steps: Vec<Step>,
+    current: usize,
+    phase: Phase,
+    over: bool,
+    rollout: &'a Rollout,
+    /// The account that is looked at before the rest follows, and the step it is looked at after.
+    canary: Option<(AccountId, usize)>,
+    canary_unread: bool,
+    decisions: Vec<Decision>,
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a Plan, wave: impl Fn(&Change) -> u32) -> Self {
-        let index: HashMap<&Address, usize> =
-            plan.changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect();
-        let mut dependents = vec![Vec::new(); plan.changes.len()];
-        let mut awaited = vec![0; plan.changes.len()];
-        for (dependent, change) in plan.changes.iter().enumerate() {
-            for required in change.requires.iter().filter_map(|address| index.get(address)) {
-                dependents[*required].push(dependent);
-                awaited[dependent] += 1;
+impl<'a> Dispatcher<'a> {
+    /// Prepares a run, and decides what comes first.
+    pub(super) fn start(plan: &'a Plan, terms: &Terms<'a>) -> (Self, Vec<Decision>) {
+        let account = |change: usize| plan.changes[change].address.target.account;
+        let (dependents, awaited) = graph(plan);
+        let (waves, stuck) = waves(plan, &dependents, &awaited, terms.wave);
+
+        let canary = terms.rollout.canary.map(|id| (id, (terms.wave)(id)));
+        let settled = terms.settled.iter().map(|(address, outcome)| (address.target.account, outcome));
+        let settled: Vec<_> = settled.map(|(id, outcome)| ((terms.wave)(id), id, outcome)).collect();
+        let mut known: BTreeSet<Wave> = waves.iter().copied().chain(settled.iter().map(|(wave, ..)| *wave)).collect();
+        known.extend(canary.filter(|_| terms.canary_unread).map(|(_, wave)| wave));
+        let mut steps: Vec<Step> = known.iter().map(|wave| Step::new(*wave, terms.bounds)).collect();
+        let position: BTreeMap<Wave, usize> = known.into_iter().enumerate().map(|(at, wave)| (wave, at)).collect();
+        let step_of: Vec<usize> = waves.iter().map(|wave| position[wave]).collect();
+        for (change, step) in step_of.iter().enumerate() {
+            let step = &mut steps[*step];
+            step.accounts.insert(account(change));
+            step.changes += 1;
+            step.open += 1;
+        }
+        for (wave, id, outcome) in &settled {
+            steps[position[wave]].note(*id, outcome);
+        }
+        let canary = canary.and_then(|(id, wave)| {
+            let step = *position.get(&wave)?;
+            (terms.canary_unread || steps[step].accounts.contains(&id)).then_some((id, step))
+        });
+        let mut dispatcher = Dispatcher {
+            plan,
+            dependents,
+            awaited,
+            outcomes: vec![None; plan.changes.len()],
+            open: plan.changes.len(),
+            under_way: BTreeSet::new(),
+            arns: BTreeMap::new(),
+            step_of,
+            steps,
+            current: 0,
+            phase: Phase::Running,
+            over: false,
+            rollout: terms.rollout,
+            canary,
+            canary_unread: terms.canary_unread,
+            decisions: Vec::new(),
+        };
+        dispatcher.skip_from_the_start(terms.settled, &stuck);
+        for change in 0..plan.changes.len() {
+            if dispatcher.awaited[change] == 0 && dispatcher.outcomes[change].is_none() {
+                dispatcher.steps[dispatcher.step_of[change]].queue.push(account(change), change);
             }
         }
-        let waves: Vec<u32> = plan.changes.iter().map(wave).collect();
-        let mut open = BTreeMap::new();
-        let mut ready: BTreeMap<u32, VecDeque<usize>> = BTreeMap::new();
-        for (change, wave) in waves.iter().enumerate() {
-            *open.entry(*wave).or_default() += 1;
-            if awaited[change] == 0 {
-                ready.entry(*wave).or_default().push_back(change);
+        dispatcher.open_step();
+        dispatcher.go_on();
+        let decisions = std::mem::take(&mut dispatcher.decisions);
+        (dispatcher, decisions)
+    }
+
+    /// Takes in what happened, and decides.
+    pub(super) fn on(&mut self, happened: Happened) -> Vec<Decision> {
+        match happened {
+            Happened::Ended(change, made) => self.change_ended(change, made),
+            Happened::AskedToFinish => self.halt(Halt::Interrupted),
+            // In the third of its lease that is left, calls in flight end; what is half made would be worse.
+            Happened::LockLost => self.halt(Halt::LockLost),
+            Happened::AskedToLeave => {
+                self.halt(Halt::Interrupted);
+                for change in std::mem::take(&mut self.under_way) {
+                    self.end(change, Outcome::Failed(left(&self.plan.changes[change])));
+                }
+            }
+            Happened::CanaryRead(found) => {
+                if let (Phase::Reading, Some((account, _))) = (&self.phase, self.canary) {
+                    self.phase = Phase::Running;
+                    match found {
+                        Some(found) => self.halt(Halt::Canary { account, trouble: Trouble::Found(found) }),
+                        None => self.canary = None,
+                    }
+                }
             }
         }
-        let outcomes = vec![None; plan.changes.len()];
-        Run { plan, dependents, awaited, outcomes, arns: BTreeMap::new(), waves, open, ready }
+        self.go_on();
+        std::mem::take(&mut self.decisions)
     }
 
     /// The ARNs of what a change requires, as far as this run made it.
@@ -55,71 +200,278 @@ impl<'a> Run<'a> {
         change.requires.iter().filter_map(made).collect()
     }
 
-    /// The next change to start: one of the earliest wave that is not over.
-    ///
-    /// With nothing under way (`idle`) a later wave's change may go first: only something that the earlier wave
-    /// requires can hold it up then.
-    pub(super) fn next(&mut self, idle: bool) -> Option<usize> {
-        let current = *self.open.iter().find(|(_, open)| **open > 0)?.0;
-        if let Some(change) = self.ready.get_mut(&current).and_then(VecDeque::pop_front) {
-            return Some(change);
+    /// Whether a change belongs to a step that comes after the one the canary is looked at.
+    pub(super) fn comes_after_canary(&self, address: &Address) -> bool {
+        let Some((_, canary)) = self.canary else { return false };
+        let change = self.plan.changes.iter().position(|change| change.address == *address);
+        change.is_some_and(|change| self.step_of[change] > canary)
+    }
+
+    /// Why nothing was started from some point on.
+    pub(super) fn halted(&self) -> Option<&Halt> {
+        match &self.phase {
+            Phase::Halted(why) => Some(why),
+            _ => None,
         }
-        if !idle {
-            return None;
+    }
+
+    /// Skips what requires something that ended badly before the run, or itself.
+    fn skip_from_the_start(&mut self, settled: &[(Address, Outcome)], stuck: &BTreeSet<usize>) {
+        let bad: BTreeSet<&Address> =
+            settled.iter().filter(|(_, outcome)| !outcome.is_well()).map(|(address, _)| address).collect();
+        for (index, change) in self.plan.changes.iter().enumerate() {
+            let because = change.requires.iter().find(|required| bad.contains(required));
+            if let (Some(because), None) = (because, &self.outcomes[index]) {
+                self.skip(index, because.clone());
+            }
         }
-        self.ready.values_mut().find_map(VecDeque::pop_front)
+        let plan = self.plan;
+        let stuck_addresses: BTreeSet<&Address> = stuck.iter().map(|index| &plan.changes[*index].address).collect();
+        for index in stuck {
+            let because = plan.changes[*index].requires.iter().find(|it| stuck_addresses.contains(it)).cloned();
+            if let (Some(because), None) = (because, &self.outcomes[*index]) {
+                self.skip(*index, because);
+            }
+        }
+    }
+
+    fn change_ended(&mut self, change: usize, made: Result<Option<Arn>, OpError>) {
+        if !self.under_way.remove(&change) {
+            // It was left, and its outcome told.
+            return;
+        }
+        self.steps[self.step_of[change]].queue.ended(self.plan.changes[change].address.target.account);
+        match made {
+            Ok(arn) => {
+                if let Some(arn) = arn {
+                    self.arns.insert(self.plan.changes[change].address.clone(), arn);
+                }
+                self.end(change, Outcome::Applied);
+                for dependent in self.dependents[change].clone() {
+                    self.awaited[dependent] -= 1;
+                    if self.awaited[dependent] == 0 && self.outcomes[dependent].is_none() {
+                        let account = self.plan.changes[dependent].address.target.account;
+                        self.steps[self.step_of[dependent]].queue.push(account, dependent);
+                    }
+                }
+            }
+            Err(error) => {
+                self.end(change, Outcome::Failed(error));
+                self.skip_dependents(change);
+            }
+        }
+    }
+
+    fn skip(&mut self, change: usize, because: Address) {
+        self.end(change, Outcome::Skipped { because });
+        self.skip_dependents(change);
+    }
+
+    /// Skips everything that required a change, each thing naming what it required itself.
+    fn skip_dependents(&mut self, change: usize) {
+        let mut bad = vec![change];
+        while let Some(change) = bad.pop() {
+            for dependent in self.dependents[change].clone() {
+                if self.outcomes[dependent].is_none() {
+                    self.end(dependent, Outcome::Skipped { because: self.plan.changes[change].address.clone() });
+                    bad.push(dependent);
+                }
+            }
+        }
     }
 
     fn end(&mut self, change: usize, outcome: Outcome) {
-        self.outcomes[change] = Some(outcome);
-        if let Some(open) = self.open.get_mut(&self.waves[change]) {
-            *open -= 1;
-        }
+        self.open -= 1;
+        let step = &mut self.steps[self.step_of[change]];
+        step.open -= 1;
+        step.note(self.plan.changes[change].address.target.account, &outcome);
+        self.outcomes[change] = Some(outcome.clone());
+        self.decisions.push(Decision::End(change, outcome));
     }
 
-    /// Notes how a change ended; answers it and what else ended by that: everything that required it, if it failed.
-    pub(super) fn ended(&mut self, index: usize, result: Result<Option<Arn>, OpError>) -> Vec<(usize, Outcome)> {
-        match result {
-            Ok(arn) => {
-                if let Some(arn) = arn {
-                    self.arns.insert(self.plan.changes[index].address.clone(), arn);
-                }
-                for dependent in self.dependents[index].clone() {
-                    self.awaited[dependent] -= 1;
-                    if self.awaited[dependent] == 0 && self.outcomes[dependent].is_none() {
-                        self.ready.entry(self.waves[dependent]).or_default().push_back(dependent);
-                    }
-                }
-                self.end(index, Outcome::Applied);
-                vec![(index, Outcome::Applied)]
-            }
-            Err(error) => {
-                let failed = Outcome::Failed(error);
-                self.end(index, failed.clone());
-                let mut ended = vec![(index, failed)];
-                let mut next = 0;
-                while let Some((bad, _)) = ended.get(next) {
-                    let because = self.plan.changes[*bad].address.clone();
-                    for dependent in self.dependents[*bad].clone() {
-                        if self.outcomes[dependent].is_none() {
-                            let skipped = Outcome::Skipped { because: because.clone() };
-                            self.end(dependent, skipped.clone());
-                            ended.push((dependent, skipped));
-                        }
-                    }
-                    next += 1;
-                }
-                ended
+    fn halt(&mut self, why: Halt) {
+        if self.over || matches!(self.phase, Phase::Halted(_)) {
+            return;
+        }
+        self.phase = Phase::Halted(why.clone());
+        self.decisions.push(Decision::Halt(why.clone()));
+        for change in 0..self.outcomes.len() {
+            if self.outcomes[change].is_none() && !self.under_way.contains(&change) {
+                self.end(change, Outcome::NotStarted { why: why.clone() });
             }
         }
     }
 
-    pub(super) fn finish(self) -> Vec<(Address, Outcome)> {
-        let outcomes =
-            self.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotStarted { why: Halt::Interrupted }));
-        self.plan.changes.iter().map(|change| change.address.clone()).zip(outcomes).collect()
+    /// Goes as far as it can without anything else happening.
+    fn go_on(&mut self) {
+        loop {
+            if self.open == 0 {
+                if !self.over {
+                    self.over = true;
+                    self.decisions.push(Decision::Over);
+                }
+                return;
+            }
+            if self.phase != Phase::Running {
+                return;
+            }
+            if self.steps[self.current].open > 0 {
+                self.start_what_may();
+                return;
+            }
+            if let Some(why) = self.canary_trouble().or_else(|| self.too_many_failures()) {
+                self.halt(why);
+            } else if let Some((account, _)) = self.canary.filter(|(_, step)| *step == self.current) {
+                self.phase = Phase::Reading;
+                self.decisions.push(Decision::ReadCanary(account));
+            } else {
+                self.current += 1;
+                self.open_step();
+            }
+        }
+    }
+
+    fn open_step(&mut self) {
+        if let Some(step) = self.steps.get(self.current).filter(|step| step.open > 0) {
+            self.decisions.push(Decision::Open {
+                wave: step.wave,
+                accounts: step.accounts.len(),
+                changes: step.changes,
+            });
+        }
+    }
+
+    fn start_what_may(&mut self) {
+        while let Some(change) = self.steps[self.current].queue.next() {
+            self.under_way.insert(change);
+            self.decisions.push(Decision::Start(change));
+        }
+    }
+
+    /// What is wrong with the canary after the step it belongs to, as far as that is known without reading it.
+    fn canary_trouble(&self) -> Option<Halt> {
+        let (account, step) = self.canary.filter(|(_, step)| *step == self.current)?;
+        let trouble = if self.canary_unread {
+            Trouble::Unread
+        } else if self.steps[..=step].iter().any(|step| step.unwell.contains(&account)) {
+            Trouble::Change
+        } else {
+            return None;
+        };
+        Some(Halt::Canary { account, trouble })
+    }
+
+    /// Whether more accounts failed than are tolerated: in the step that is over, or in all so far.
+    fn too_many_failures(&self) -> Option<Halt> {
+        let step = &self.steps[self.current];
+        let halt = |failed: &BTreeSet<AccountId>, accounts: usize, overall: bool| {
+            let tolerance = if overall { self.rollout.max_failures_overall } else { self.rollout.max_failures };
+            let tolerated = tolerance.of(accounts);
+            (failed.len() > tolerated).then(|| Halt::TooManyFailures {
+                wave: step.wave,
+                failed: failed.len(),
+                accounts: failed.iter().take(NAMED).copied().collect(),
+                tolerated,
+                overall,
+            })
+        };
+        halt(&step.failed, step.accounts.len(), false).or_else(|| {
+            let failed = self.steps.iter().flat_map(|step| step.failed.iter().copied()).collect();
+            let accounts: BTreeSet<AccountId> = self.steps.iter().flat_map(|step| &step.accounts).copied().collect();
+            halt(&failed, accounts.len(), true)
+        })
     }
 }
 
+impl Step {
+    fn new(wave: Wave, bounds: Bounds) -> Self {
+        Step {
+            wave,
+            accounts: BTreeSet::new(),
+            changes: 0,
+            open: 0,
+            failed: BTreeSet::new(),
+            unwell: BTreeSet::new(),
+            queue: Queue::new(bounds),
+        }
+    }
+
+    fn note(&mut self, account: AccountId, outcome: &Outcome) {
+        self.accounts.insert(account);
+        if matches!(outcome, Outcome::Failed(_)) {
+            self.failed.insert(account);
+        }
+        if !outcome.is_well() {
+            self.unwell.insert(account);
+        }
+    }
+}
+
+/// By change: what requires it, and how many changes of the plan it requires.
+fn graph(plan: &Plan) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let index: HashMap<&Address, usize> =
+        plan.changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect();
+    let mut dependents = vec![Vec::new(); plan.changes.len()];
+    let mut awaited = vec![0; plan.changes.len()];
+    for (dependent, change) in plan.changes.iter().enumerate() {
+        let required: BTreeSet<usize> =
+            change.requires.iter().filter_map(|address| index.get(address)).copied().collect();
+        for required in required {
+            dependents[required].push(dependent);
+            awaited[dependent] += 1;
+        }
+    }
+    (dependents, awaited)
+}
+
+/// By change: its wave. That is its account's, or the latest one that it requires something of: a holder's change that
+/// waits for an account of wave 3 is made in wave 3, rather than that account be changed before its turn.
+///
+/// Besides, the changes that require themselves, and what requires those: they can never start.
+fn waves(
+    plan: &Plan,
+    dependents: &[Vec<usize>],
+    awaited: &[usize],
+    wave: &dyn Fn(AccountId) -> Wave,
+) -> (Vec<Wave>, BTreeSet<usize>) {
+    let mut waves: Vec<Wave> = plan.changes.iter().map(|change| wave(change.address.target.account)).collect();
+    let mut awaited = awaited.to_vec();
+    let mut free: Vec<usize> = (0..awaited.len()).filter(|change| awaited[*change] == 0).collect();
+    let mut stuck: BTreeSet<usize> = (0..awaited.len()).collect();
+    while let Some(change) = free.pop() {
+        stuck.remove(&change);
+        for dependent in &dependents[change] {
+            waves[*dependent] = waves[*dependent].max(waves[change]);
+            awaited[*dependent] -= 1;
+            if awaited[*dependent] == 0 {
+                free.push(*dependent);
+            }
+        }
+    }
+    for change in &stuck {
+        waves[*change] = wave(plan.changes[*change].address.target.account);
+    }
+    (waves, stuck)
+}
+
+/// What is said of a change that was under way when the run was left.
+fn left(change: &Change) -> OpError {
+    OpError {
+        account: change.address.target.account,
+        region: change.address.target.region.clone(),
+        role: None,
+        service: change.address.kind.service().as_str().to_owned(),
+        operation: "Apply".to_owned(),
+        fault: Fault::Interrupted,
+        code: None,
+        message: "the run was left before the answer came: whether AWS took the change is not known".to_owned(),
+        request_id: None,
+        attempts: 0,
+        hint: Some("run it again: what was made is found, and the rest is made then".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::apply::Apply;
 use super::lock::{Lock, LockTerms, NoLock};
-use super::{Applied, Rollout, Stop, Survey, SurveyOptions, apply};
+use super::{Applied, Asked, Revised, Rollout, Stop, Survey, SurveyOptions};
 use crate::aws::Chain;
 use crate::config::{Baseline, Profiles};
 use crate::model::Address;
 use crate::plan::Plan;
-use crate::report::{Event, Events, Outcome};
+use crate::report::{Event, Events, Halt, Outcome};
 
 /// Everything that making a plan's changes takes besides the plan.
 pub struct Enforce<'a> {
@@ -40,23 +41,57 @@ impl Enforce<'_> {
         let taken = Lock::take(self.chain, self.profiles, self.baseline, plan, self.lock, self.stop, self.events).await;
         let lock = match taken {
             Ok(lock) => lock,
-            Err(NoLock::Halted(why)) => {
-                self.events.tell(Event::Halted { why: why.clone() });
-                let not_started = |address: Address| (address, Outcome::NotStarted { why: why.clone() });
-                let outcomes = plan.changes.iter().map(|change| not_started(change.address.clone())).collect();
-                return Ok(Applied { outcomes, halted: Some(why) });
-            }
+            Err(NoLock::Halted(why)) => return Ok(self.not_started(plan, why)),
             Err(error) => return Err(error),
         };
         let survey = Survey::new(self.chain, self.profiles, self.events);
-        let revised = survey.revise(self.baseline, self.options, plan, lock.made()).await;
+        let revised = tokio::select! {
+            biased;
+            // Nothing is under way yet.
+            () = self.stop.until(Asked::Finish) => Err(Halt::Interrupted),
+            () = lock.lost() => Err(Halt::LockLost),
+            revised = survey.revise(self.baseline, self.options, plan, lock.made()) => Ok(revised),
+        };
+        let applied = match revised {
+            Ok(revised) => self.apply(plan, revised, &lock).await,
+            Err(why) => self.not_started(plan, why),
+        };
+        lock.release().await;
+        Ok(applied)
+    }
+
+    /// Makes what is left of the plan; answers every change of it.
+    async fn apply(&self, plan: &Plan, revised: Revised, lock: &Lock) -> Applied {
         for (address, outcome) in &revised.settled {
             self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
-        let applied = apply(self.chain, self.profiles, &revised.plan, self.rollout, self.stop, self.events).await;
-        lock.release().await;
+        let apply = Apply {
+            chain: self.chain,
+            profiles: self.profiles,
+            baseline: self.baseline,
+            options: self.options,
+            rollout: self.rollout,
+            agreed: plan,
+            settled: &revised.settled,
+            stop: self.stop,
+            events: self.events,
+        };
+        let applied = apply.run(&revised.plan, lock.lost()).await;
         let mut outcomes: BTreeMap<Address, Outcome> = revised.settled.into_iter().chain(applied.outcomes).collect();
         let outcomes = plan.changes.iter().filter_map(|change| outcomes.remove_entry(&change.address)).collect();
-        Ok(Applied { outcomes, halted: applied.halted })
+        Applied { outcomes, ..applied }
+    }
+
+    /// Every change, when the run ended before any was started.
+    fn not_started(&self, plan: &Plan, why: Halt) -> Applied {
+        self.events.tell(Event::Halted { why: why.clone() });
+        let outcome = Outcome::NotStarted { why: why.clone() };
+        let mut outcomes = Vec::new();
+        for change in &plan.changes {
+            let address = change.address.clone();
+            self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
+            outcomes.push((address, outcome.clone()));
+        }
+        Applied { outcomes, halted: Some(why), waits: Vec::new() }
     }
 }

@@ -68,6 +68,12 @@ impl Lock {
         None
     }
 
+    /// Waits until somebody else may be writing, because the lease could not be renewed in time; for ever, as long as
+    /// the lock is ours.
+    pub async fn lost(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Gives it back.
     pub async fn release(self) {}
 }

@@ -9,7 +9,7 @@ mod rollout;
 mod stop;
 mod survey;
 
-pub use apply::{Applied, apply};
+pub use apply::Applied;
 pub use enforce::Enforce;
 pub use lock::{Lock, LockTerms, NoLock};
 pub use revise::Revised;

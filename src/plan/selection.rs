@@ -12,6 +12,7 @@ use crate::services::Service;
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     accounts: Vec<GlobMatcher>,
+    only: Option<AccountId>,
     groups: Vec<String>,
     regions: Vec<RegionGlob>,
     services: Vec<Service>,
@@ -74,7 +75,7 @@ impl Selection {
         targets: Vec<AddressGlob>,
     ) -> Result<Self, GlobError> {
         let accounts = accounts.iter().map(|glob| matcher(glob, false)).collect::<Result<_, _>>()?;
-        Ok(Selection { accounts, groups, regions, services, targets, again: None })
+        Ok(Selection { accounts, groups, regions, services, targets, only: None, again: None })
     }
 
     /// What these changes are about, and nothing else.
@@ -92,6 +93,13 @@ impl Selection {
         self.again.as_ref().is_some_and(|again| again.named.contains(address))
     }
 
+    /// What of it is in this account.
+    #[must_use]
+    pub fn only(mut self, account: AccountId) -> Self {
+        self.only = Some(account);
+        self
+    }
+
     /// Whether anything of this account may be selected.
     pub fn takes_account(&self, account: &Account) -> bool {
         if self.again.as_ref().is_some_and(|again| !again.accounts.contains(&account.id)) {
@@ -99,7 +107,8 @@ impl Selection {
         }
         let id = account.id.to_string();
         let named = |glob: &GlobMatcher| glob.is_match(&id) || glob.is_match(&account.name);
-        (self.accounts.is_empty() || self.accounts.iter().any(named))
+        self.only.is_none_or(|only| only == account.id)
+            && (self.accounts.is_empty() || self.accounts.iter().any(named))
             && (self.groups.is_empty() || self.groups.iter().any(|group| account.groups.contains(group)))
     }
 
@@ -131,6 +140,7 @@ impl Selection {
     /// Whether anything is left out at all.
     pub fn narrows(&self) -> bool {
         !(self.again.is_none()
+            && self.only.is_none()
             && self.accounts.is_empty()
             && self.groups.is_empty()
             && self.regions.is_empty()

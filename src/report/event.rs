@@ -146,7 +146,7 @@ pub enum Event {
     /// A wave starts.
     WaveStarted {
         /// Which.
-        wave: u32,
+        wave: Wave,
         /// How many accounts are changed in it.
         accounts: usize,
         /// How many changes there are in it.
@@ -231,16 +231,22 @@ pub enum Halt {
     /// More accounts failed than are tolerated.
     TooManyFailures {
         /// The wave that was over then.
-        wave: u32,
-        /// Accounts that failed, in the wave or in all.
+        wave: Wave,
+        /// Accounts that failed: in the wave, or in all of the run.
         failed: usize,
+        /// The first few of them.
+        accounts: Vec<AccountId>,
         /// How many are tolerated.
         tolerated: usize,
+        /// Whether all of the run is counted, rather than the wave alone.
+        overall: bool,
     },
     /// The account that goes first did not end well.
     Canary {
         /// Which.
         account: AccountId,
+        /// What is not well there.
+        trouble: Trouble,
     },
     /// Somebody else is applying, and did not end in time.
     Locked {
@@ -251,17 +257,128 @@ pub enum Halt {
     LockLost,
 }
 
+/// What keeps a canary from being followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// It could not be read when the plan was made.
+    Unread,
+    /// A change of it did not end well.
+    Change,
+    /// Its changes ended well, and reading it again shows that it is not as it should be.
+    Found(String),
+}
+
+/// One step of a rollout. Each is over before the next one starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wave {
+    /// The accounts that hold what all others need: security and log archive, whatever wave they declare.
+    Holders,
+    /// The account that goes before the rest.
+    Canary,
+    /// A wave of profiles.toml.
+    Declared(u32),
+}
+
+impl fmt::Display for Wave {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wave::Holders => f.write_str("the security and log archive accounts"),
+            Wave::Canary => f.write_str("the canary"),
+            Wave::Declared(wave) => write!(f, "wave {wave}"),
+        }
+    }
+}
+
+impl Halt {
+    /// The name, as documents spell it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Halt::Interrupted => "interrupted",
+            Halt::TooManyFailures { .. } => "too_many_failures",
+            Halt::Canary { .. } => "canary",
+            Halt::Locked { .. } => "locked",
+            Halt::LockLost => "lock_lost",
+        }
+    }
+
+    /// What to do next.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Halt::Interrupted => "run it again: it goes on from what there is",
+            Halt::TooManyFailures { .. } => {
+                "repair what failed and run it again; --max-failures, or [rollout] in profiles.toml, tolerates more"
+            }
+            Halt::Canary { .. } => "repair it and run it again, or leave --canary out",
+            Halt::Locked { .. } => "run it again when that one has ended",
+            Halt::LockLost => "look who else is applying, and run it again",
+        }
+    }
+}
+
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Halt::Interrupted => f.write_str("the run was interrupted"),
-            Halt::TooManyFailures { wave, failed, tolerated } => {
-                write!(f, "{failed} accounts had failed after wave {wave}, and {tolerated} are tolerated")
+            Halt::TooManyFailures { wave, failed, accounts, tolerated, overall } => {
+                let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+                let more = match failed.saturating_sub(accounts.len()) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let accounts = if *failed == 1 { "account" } else { "accounts" };
+                let so_far = if *overall { " so far" } else { "" };
+                let tolerated = match tolerated {
+                    0 => "none is tolerated".to_owned(),
+                    1 => "1 is tolerated".to_owned(),
+                    n => format!("{n} are tolerated"),
+                };
+                write!(f, "{failed} {accounts} failed in {wave}{so_far} ({}{more}), and {tolerated}", ids.join(", "))
             }
-            Halt::Canary { account } => write!(f, "{account}, which went first, did not end well"),
+            Halt::Canary { account, trouble } => match trouble {
+                Trouble::Unread => write!(f, "{account}, the canary, could not be read"),
+                Trouble::Change => write!(f, "a change of {account}, the canary, did not end well"),
+                Trouble::Found(what) => write!(f, "{account}, the canary, was read again: {what}"),
+            },
             Halt::Locked { holder } => write!(f, "{holder} holds the lock"),
             Halt::LockLost => f.write_str("the lock could not be renewed, so that somebody else may be writing"),
         }
+    }
+}
+
+/// AWS needed long to notice something that was just written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// The service.
+    pub service: Cow<'static, str>,
+    /// The operation that could not be made before.
+    pub operation: Cow<'static, str>,
+    /// What AWS said meanwhile.
+    pub code: String,
+    /// How long it took.
+    pub waited: Duration,
+    /// Whether it was given up.
+    pub given_up: bool,
+}
+
+impl Wait {
+    /// The wait that an event tells of.
+    pub fn of(event: &Event) -> Option<Wait> {
+        let Event::Settled { account, region, service, operation, code, waited, given_up } = event else { return None };
+        Some(Wait {
+            account: *account,
+            region: region.clone(),
+            service: service.clone(),
+            operation: operation.clone(),
+            code: code.clone(),
+            waited: *waited,
+            given_up: *given_up,
+        })
     }
 }
 

@@ -1,7 +1,10 @@
 //! A plan, and what became of it, for people: what drifts the same way is said once.
 
 mod creations;
+mod outcomes;
 mod statement;
+
+pub use self::outcomes::{outcome_summary, outcomes, waits};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +13,6 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::{Halt, Outcome};
 use crate::model::{AccountId, Address, Digest, OpError, Region, Target};
 use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
 use crate::services::Undelivered;
@@ -71,73 +73,6 @@ pub fn plan_summary(plan: &Plan) -> String {
         counted(plan.scope.accounts, "account"),
         counted(plan.scope.targets, "Region")
     )
-}
-
-/// What became of the changes: every one that did not end well, then one line.
-pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
-    let mut text = String::new();
-    let mut failures: BTreeMap<String, Vec<(&Address, &OpError)>> = BTreeMap::new();
-    let mut skipped: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
-    let mut stale: BTreeMap<&String, Vec<&Address>> = BTreeMap::new();
-    let mut waiting: BTreeMap<&Halt, Vec<&Address>> = BTreeMap::new();
-    for (address, outcome) in outcomes {
-        match outcome {
-            Outcome::Failed(error) => {
-                failures.entry(cause(error)).or_default().push((address, error));
-            }
-            Outcome::Skipped { because } => skipped.entry(because).or_default().push(address),
-            Outcome::Stale { reason } => stale.entry(reason).or_default().push(address),
-            Outcome::NotStarted { why } => waiting.entry(why).or_default().push(address),
-            Outcome::Applied | Outcome::AlreadySame => {}
-        }
-    }
-    for failed in failures.values() {
-        let Some((address, error)) = failed.first() else { continue };
-        let _ = writeln!(text, "{} {}", "failed".red().bold(), address.bold());
-        error_lines(&mut text, error);
-        others(&mut text, plan, failed.iter().skip(1).map(|(address, _)| *address));
-        text.push('\n');
-    }
-    for (because, addresses) in skipped {
-        let Some(first) = addresses.first() else { continue };
-        let _ = writeln!(text, "{} {}", "skipped".yellow().bold(), first.bold());
-        let _ = writeln!(text, "    because {because} did not end well");
-        others(&mut text, plan, addresses.iter().skip(1).copied());
-        text.push('\n');
-    }
-    for (reason, addresses) in stale {
-        let Some(first) = addresses.first() else { continue };
-        let _ = writeln!(text, "{} {}", "stale".yellow().bold(), first.bold());
-        let _ = writeln!(text, "    {reason}; it was left alone: plan again");
-        others(&mut text, plan, addresses.iter().skip(1).copied());
-        text.push('\n');
-    }
-    for (why, addresses) in waiting {
-        let Some(first) = addresses.first() else { continue };
-        let _ = writeln!(text, "{} {}", "not started".yellow().bold(), first.bold());
-        let _ = writeln!(text, "    {why}");
-        others(&mut text, plan, addresses.iter().skip(1).copied());
-        text.push('\n');
-    }
-    text
-}
-
-/// The one line at the end of an apply.
-pub fn outcome_summary(outcomes: &[(Address, Outcome)]) -> String {
-    let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
-    let mut parts = vec![format!("{} applied", count(|o| *o == Outcome::Applied))];
-    for (number, word) in [
-        (count(|o| *o == Outcome::AlreadySame), "already as planned"),
-        (count(|o| matches!(o, Outcome::Failed(_))), "failed"),
-        (count(|o| matches!(o, Outcome::Stale { .. })), "stale"),
-        (count(|o| matches!(o, Outcome::Skipped { .. })), "skipped"),
-        (count(|o| matches!(o, Outcome::NotStarted { .. })), "not started"),
-    ] {
-        if number > 0 {
-            parts.push(format!("{number} {word}"));
-        }
-    }
-    format!("Apply: {}.", parts.join(", "))
 }
 
 /// Changes that differ only in where they are: in their account and Region, also where a value names these.

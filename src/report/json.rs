@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
-use super::Outcome;
+use super::{Halt, Outcome, Wait, Wave};
 use crate::model::{AccountId, Address, Region};
 use crate::plan::Plan;
 use crate::plan::document::{ErrorEntry, PlanDocument, name};
@@ -29,8 +29,19 @@ pub fn write_plan(plan: &Plan, out: impl Write) -> io::Result<()> {
 /// # Errors
 ///
 /// `out` takes no more.
-pub fn write_apply(plan: &Plan, outcomes: &[(Address, Outcome)], out: impl Write) -> io::Result<()> {
-    write(&ApplyDocument { plan, outcomes }, out)
+pub fn write_apply(plan: &Plan, ended: &Ended<'_>, out: impl Write) -> io::Result<()> {
+    write(&ApplyDocument { plan, ended }, out)
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ended<'a> {
+    /// How each change ended.
+    pub outcomes: &'a [(Address, Outcome)],
+    /// Why nothing new was started from some point on.
+    pub halted: Option<&'a Halt>,
+    /// Where AWS needed long to notice what was written.
+    pub waits: &'a [Wait],
 }
 
 fn write(document: &impl Serialize, out: impl Write) -> io::Result<()> {
@@ -43,7 +54,7 @@ fn write(document: &impl Serialize, out: impl Write) -> io::Result<()> {
 /// A plan and what became of it.
 struct ApplyDocument<'a> {
     plan: &'a Plan,
-    outcomes: &'a [(Address, Outcome)],
+    ended: &'a Ended<'a>,
 }
 
 impl Serialize for ApplyDocument<'_> {
@@ -51,20 +62,96 @@ impl Serialize for ApplyDocument<'_> {
         let plan = PlanDocument(self.plan);
         let mut map = serializer.serialize_map(None)?;
         plan.head(&mut map)?;
+        map.serialize_entry("halted", &self.ended.halted.map(HaltEntry::new))?;
         map.serialize_entry("outcomes", &Outcomes(self))?;
-        map.serialize_entry("result", &Tally::of(self.outcomes))?;
+        map.serialize_entry("result", &Tally::of(self.ended.outcomes))?;
+        map.serialize_entry("waits", &Waits(self))?;
         plan.tail(&mut map)?;
         map.end()
     }
+}
+
+/// Why nothing new was started.
+#[derive(Serialize)]
+struct HaltEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
+    cause: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<usize>,
+    hint: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overall: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tolerated: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wave: Option<&'a Wave>,
+}
+
+impl<'a> HaltEntry<'a> {
+    fn new(halt: &'a Halt) -> Self {
+        let mut entry = HaltEntry {
+            account: None,
+            cause: halt.as_str(),
+            failed: None,
+            hint: halt.hint(),
+            message: halt.to_string(),
+            overall: None,
+            tolerated: None,
+            wave: None,
+        };
+        match halt {
+            Halt::TooManyFailures { wave, failed, tolerated, overall, .. } => {
+                entry.wave = Some(wave);
+                entry.failed = Some(*failed);
+                entry.tolerated = Some(*tolerated);
+                entry.overall = Some(*overall);
+            }
+            Halt::Canary { account, .. } => entry.account = Some(*account),
+            Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost => {}
+        }
+        entry
+    }
+}
+
+struct Waits<'a>(&'a ApplyDocument<'a>);
+
+impl Serialize for Waits<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ApplyDocument { plan, ended } = self.0;
+        serializer.collect_seq(ended.waits.iter().map(|wait| WaitEntry {
+            account: wait.account,
+            account_name: name(plan, wait.account),
+            code: &wait.code,
+            given_up: wait.given_up,
+            operation: &wait.operation,
+            region: &wait.region,
+            seconds: wait.waited.as_secs(),
+            service: &wait.service,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct WaitEntry<'a> {
+    account: AccountId,
+    account_name: Cow<'a, str>,
+    code: &'a str,
+    given_up: bool,
+    operation: &'a str,
+    region: &'a Region,
+    seconds: u64,
+    service: &'a str,
 }
 
 struct Outcomes<'a>(&'a ApplyDocument<'a>);
 
 impl Serialize for Outcomes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ApplyDocument { plan, outcomes } = self.0;
-        let mut list = serializer.serialize_seq(Some(outcomes.len()))?;
-        for (address, outcome) in *outcomes {
+        let ApplyDocument { plan, ended } = self.0;
+        let mut list = serializer.serialize_seq(Some(ended.outcomes.len()))?;
+        for (address, outcome) in ended.outcomes {
             let (error, because) = match outcome {
                 Outcome::Applied | Outcome::AlreadySame => (None, None),
                 Outcome::Stale { reason } => (None, Some(Cow::Borrowed(&**reason))),

@@ -5,4 +5,4 @@ pub mod human;
 pub mod json;
 pub mod saved;
 
-pub use event::{Event, Events, Halt, Outcome};
+pub use event::{Event, Events, Halt, Outcome, Trouble, Wait, Wave};

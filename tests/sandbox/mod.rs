@@ -15,5 +15,7 @@ mod overrides;
 mod saved;
 mod selection;
 mod services;
+mod signals;
 mod size;
 mod trail;
+mod waves;

@@ -8,6 +8,7 @@ mod names;
 mod overrides;
 mod profiles;
 mod regions;
+mod rollout;
 
 pub(crate) use baseline::Context;
 pub(super) use baseline::check_baseline;

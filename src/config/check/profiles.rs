@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::accounts::{Otherwise, Seat, check_id, check_wave};
 use super::hops::{HopText, check_hop, check_identity_chain, check_role};
 use super::regions::{check_region, check_regions, every_region};
+use super::rollout::check_rollout;
 use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::{RawAccount, RawLogArchive, RawProfiles, RawSecurity};
 use crate::config::suggest::{choices, did_you_mean};
-use crate::config::{Account, Duty, Jump, Profiles, RegionChoice, Via};
+use crate::config::{Account, Duty, Jump, Limits, Profiles, RegionChoice, Via};
 use crate::model::{AccountId, Partition, Region};
 
 /// What a checked file has to say to the other one, also where it is wrong.
@@ -39,10 +40,11 @@ pub(crate) fn check_profiles(
     roll.log_archive(findings);
     roll.projects(listed, findings);
     roll.check_order_of_waves(findings);
+    let rollout = check_rollout(raw.rollout.as_ref(), findings);
 
     let home_region = roll.home_region.clone();
     let accounts = roll.accounts.clone();
-    let profiles = (!findings.has_errors()).then(|| roll.into_profiles(jump?)).flatten();
+    let profiles = (!findings.has_errors()).then(|| roll.into_profiles(jump?, rollout)).flatten();
     CheckedProfiles { partition, home_region, accounts, profiles }
 }
 
@@ -349,7 +351,7 @@ impl<'a> Roll<'a> {
         }
     }
 
-    fn into_profiles(self, jump: Jump) -> Option<Profiles> {
+    fn into_profiles(self, jump: Jump, rollout: Limits) -> Option<Profiles> {
         let security = self.security?;
         Some(Profiles {
             partition: self.partition?,
@@ -358,6 +360,7 @@ impl<'a> Roll<'a> {
             bucket_owner: self.log_archive.unwrap_or(security),
             home_region: self.home_region?,
             accounts: self.accounts,
+            rollout,
         })
     }
 }

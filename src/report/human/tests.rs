@@ -7,6 +7,8 @@ use crate::plan::{Orphan, Scope, diff};
 use crate::services::estate::{Estate, id, region};
 use crate::services::{Kind, Note, Service, Spec, Undelivered};
 
+mod outcomes;
+
 const REGIONS: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -477,45 +479,6 @@ fn a_hundred_accounts_fit_one_screen() {
         trail `theirs` already records management events
 
     Plan: 932 to update, 0 in sync, 100 blocked, 100 could not be read (100 accounts, 1700 Regions).
-    ");
-}
-
-#[test]
-fn outcomes_name_what_did_not_end_well_once_per_cause() {
-    let mut plan = estate(10);
-    plan.changes = (0..10).map(|n| stopped(trail_at(n, "us-east-1"))).collect();
-    let outcomes: Vec<(Address, Outcome)> = plan
-        .changes
-        .iter()
-        .enumerate()
-        .map(|(n, change)| {
-            let outcome = match n {
-                0..4 => Outcome::Failed(denied(&change.address.target)),
-                4..7 => Outcome::Skipped { because: trail_at(0, "us-east-1") },
-                7 => Outcome::NotStarted { why: Halt::Interrupted },
-                _ => Outcome::Applied,
-            };
-            (change.address.clone(), outcome)
-        })
-        .collect();
-    let text = plain(&super::outcomes(&plan, &outcomes));
-    assert_eq!(text.matches("failed").count(), 1, "{text}");
-    assert_snapshot!(format!("{text}{}", outcome_summary(&outcomes)), @"
-    failed 300000000000/us-east-1/cloudtrail.trail/baseline
-        call    cloudtrail:DescribeTrails in 300000000000/us-east-1
-        as      arn:aws:iam::300000000000:role/Execution
-        answer  AccessDeniedException: User: arn:aws:sts::300000000000:assumed-role/Execution/baseline is not authorized to perform: cloudtrail:DescribeTrails because no identity-based policy allows the action
-        request request-300000000000/us-east-1
-        next    allow cloudtrail:DescribeTrails to the role
-        and likewise:
-        3 in all: team-001 (300000000001), team-002 (300000000002), team-003 (300000000003), us-east-1
-
-    skipped 300000000004/us-east-1/cloudtrail.trail/baseline
-        because 300000000000/us-east-1/cloudtrail.trail/baseline did not end well
-        and likewise:
-        2 in all: team-005 (300000000005), team-006 (300000000006), us-east-1
-
-    Apply: 2 applied, 4 failed, 3 skipped, 1 not started.
     ");
 }
 

@@ -3,8 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Fault, OpError, Target};
 use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Orphan, Unreadable};
-use crate::report::Halt;
-use crate::report::Outcome;
+use crate::report::Trouble;
 use crate::services::estate::{Estate, id, region};
 use crate::services::{Note, Service, Undelivered};
 
@@ -106,6 +105,36 @@ fn an_apply_document_adds_one_outcome_per_change() {
         Outcome::Applied,
     ];
     let outcomes: Vec<_> = plan.changes.iter().map(|change| change.address.clone()).zip(ends).collect();
-    let document: Value = serde_json::from_str(&text(|out| write_apply(&plan, &outcomes, out))).unwrap();
+    let ended = Ended { outcomes: &outcomes, ..Ended::default() };
+    let document: Value = serde_json::from_str(&text(|out| write_apply(&plan, &ended, out))).unwrap();
     insta::assert_snapshot!(format!("{:#}\n{:#}", document["outcomes"], document["result"]));
+    assert_eq!((&document["halted"], &document["waits"]), (&Value::Null, &json!([])));
+    let result = document["result"].as_object().unwrap();
+    let counted: u64 = result.values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(counted, plan.changes.len() as u64);
+}
+
+#[test]
+fn an_apply_document_says_why_nothing_new_was_started_and_where_aws_needed_long() {
+    let id = plan().changes[0].address.target.account;
+    let halts = [
+        Halt::Interrupted,
+        Halt::TooManyFailures { wave: Wave::Declared(2), failed: 1, accounts: vec![id], tolerated: 0, overall: false },
+        Halt::Canary { account: id, trouble: Trouble::Change },
+    ];
+    let wait = Wait {
+        account: id,
+        region: region("eu-west-3"),
+        service: "cloudtrail".into(),
+        operation: "CreateTrail".into(),
+        code: "InsufficientS3BucketPolicyException".to_owned(),
+        waited: std::time::Duration::from_secs(100),
+        given_up: false,
+    };
+    let documents = halts.map(|halt| -> Value {
+        let ended = Ended { outcomes: &[], halted: Some(&halt), waits: std::slice::from_ref(&wait) };
+        serde_json::from_str(&text(|out| write_apply(&plan(), &ended, out))).unwrap()
+    });
+    let shown = documents.iter().map(|document| format!("{:#}\n", document["halted"]));
+    insta::assert_snapshot!(format!("{}{:#}", shown.collect::<String>(), documents[0]["waits"]));
 }

@@ -22,7 +22,7 @@ mod server;
 mod topics;
 mod trails;
 
-use crate::config::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
+use crate::config::{Account, Duty, ExternalId, Hop, Jump, Limits, Mfa, Profiles, RegionChoice, Via};
 use crate::model::{AccountId, Arn, Partition};
 
 use serde_json::{Value, json};
@@ -82,6 +82,7 @@ pub(super) fn profiles(mfa: bool) -> Profiles {
             account(PROJECT, Duty::Project, hop(PROJECT, "Execution", Some("project-id")), Via::Security),
             account(OTHER, Duty::Project, hop(OTHER, "team/Execution", Some("project-id")), Via::Security),
         ],
+        rollout: Limits::default(),
     }
 }
 

@@ -1,0 +1,120 @@
+//! SIGINT, which Ctrl-C sends, and SIGTERM, which schedulers send.
+//!
+//! As long as nothing can have been written, the first one ends the run at once. While changes are made, the first one
+//! asks for nothing new and for what is in flight to be finished; the second one does not wait for that; the third one
+//! ends the process where it is. Whatever is answered, the process dies of the first signal, by its default action: its
+//! parent, a shell loop or a scheduler, then knows that it was interrupted and not that it failed.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator;
+
+use super::error::CliError;
+use super::exit::{Exit, die_of};
+use super::progress::Progress;
+use crate::engine::{Asked, Stop, Stopper};
+use crate::report::{Event, Events};
+
+/// What the signals of a run come to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether something may have been written.
+    writing: bool,
+    /// The first signal.
+    first: Option<i32>,
+    count: usize,
+}
+
+impl Signals {
+    /// Handles both signals from now on; what is asked for by them is heard at the [`Stop`].
+    ///
+    /// # Errors
+    ///
+    /// The handlers could not be installed.
+    pub(super) fn handle(progress: &Arc<Progress>, events: &Events) -> io::Result<(Signals, Stop)> {
+        let (stopper, stop) = Stop::new();
+        let signals = Signals::default();
+        let mut coming = iterator::Signals::new([SIGINT, SIGTERM])?;
+        let thread = {
+            let (signals, progress, events) = (signals.clone(), progress.clone(), events.clone());
+            move || {
+                for signal in coming.forever() {
+                    signals.take(signal, &stopper, &progress, &events);
+                }
+            }
+        };
+        // Not a task: the runtime's threads may all be busy, and a question on the terminal blocks one.
+        std::thread::Builder::new().name("signals".to_owned()).spawn(thread)?;
+        Ok((signals, stop))
+    }
+
+    /// Says that from now on something may be written, so that a signal no longer ends the process at once.
+    pub(super) fn writing(&self) {
+        self.state().writing = true;
+    }
+
+    /// How the run ends: by the first signal, if there was any.
+    pub(super) fn exit(&self, otherwise: Exit) -> Exit {
+        self.state().first.map_or(otherwise, Exit::Signal)
+    }
+
+    /// An error at the end of a run, with the first signal, if there was any.
+    pub(super) fn error(&self, error: CliError) -> CliError {
+        match self.state().first {
+            Some(signal) => CliError::Interrupted { signal, error: Box::new(error) },
+            None => error,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, signal: i32, stopper: &Stopper, progress: &Progress, events: &Events) {
+        // Held to the end: whoever wants to begin writing waits, and the process is gone before.
+        let mut state = self.state();
+        state.first.get_or_insert(signal);
+        state.count += 1;
+        let name = name_of(signal);
+        match (state.writing, state.count) {
+            (false, _) => {
+                progress.interrupt(&format!("{name}: stopped; nothing was written"));
+                events.tell(Event::RunEnded { exit: Exit::Signal(signal).code() });
+                die_of(signal);
+            }
+            (true, 1) => {
+                progress.interject(&format!(
+                    "{name}: nothing new is started, and the changes under way are finished; once more stops waiting \
+                     for them"
+                ));
+                stopper.ask(Asked::Finish);
+            }
+            (true, 2) => {
+                progress.interject(&format!(
+                    "{name}: the changes under way are left as they are, and the lock is given back; once more exits \
+                     at once"
+                ));
+                stopper.ask(Asked::Leave);
+            }
+            (true, _) => {
+                progress.interrupt(&format!(
+                    "{name}: exiting at once; what was under way is not known, and the next run finds out"
+                ));
+                die_of(state.first.unwrap_or(signal));
+            }
+        }
+    }
+}
+
+fn name_of(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        _ => "signal",
+    }
+}
