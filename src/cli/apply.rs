@@ -1,6 +1,7 @@
 //! `baseline apply`
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -16,7 +17,7 @@ use super::runtime::block_on;
 use super::screen::Screen;
 use crate::engine::{Applied, Enforce, Survey};
 use crate::plan::Plan;
-use crate::report::{Outcome, human, json};
+use crate::report::{Event, Outcome, human, json};
 
 /// Plans, shows the plan, asks, and makes the changes.
 ///
@@ -37,7 +38,7 @@ pub(super) struct ApplyArgs {
 }
 
 pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let can_ask = !args.run.no_input && std::io::stdin().is_terminal();
+    let can_ask = !args.run.no_input && screen.can_ask();
     if !args.yes && !can_ask {
         return Err(CliError::Usage(
             "apply asks before it writes, and there is no terminal to ask on: say --yes, or look first with `baseline \
@@ -51,7 +52,9 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let options = plan::options(&run, &args.leave);
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
-        present(&plan, args.run.format, common, screen)?;
+        let plan = Arc::new(plan);
+        run.events.tell(Event::Planned { plan: plan.clone() });
+        present(&plan, args, common, screen)?;
         if plan.changes.is_empty() {
             return Ok((plan, Some(Applied::default())));
         }
@@ -85,14 +88,15 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
     Ok(exit(&plan, &applied))
 }
 
-/// Shows the plan before anything is written; on stderr where stdout is for JSON.
-fn present(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
-    if common.quiet && plan.changes.is_empty() && plan.complete() {
+/// Shows the plan before anything is written; on stderr where stdout is for JSON. Quiet, only to ask about it.
+fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
+    if common.quiet && (args.yes || plan.changes.is_empty()) {
         return Ok(());
     }
-    let text = format!("{}{}", human::plan(plan, common.verbose > 0), human::plan_summary(plan));
-    match format {
+    let text = plan::in_words(plan, plan::exit(plan), common, screen);
+    match args.run.format {
         Format::Human => screen.data(&format!("{text}\n")),
+        Format::Json if screen.is_unattended() && plan.changes.is_empty() => Ok(()),
         Format::Json => {
             screen.note(&text);
             Ok(())
@@ -116,14 +120,25 @@ fn report(
     common: &CommonArgs,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
+    let all_is_well = exit(plan, applied) == Exit::Success;
+    if common.quiet && all_is_well {
+        return Ok(());
+    }
     match format {
         Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes))),
+        Format::Human if common.quiet => {
+            let mut text = human::problems(plan);
+            if applied.outcomes.is_empty() {
+                text.push_str(&human::plan_summary(plan));
+            } else {
+                text.push_str(&human::outcomes(plan, &applied.outcomes));
+                text.push_str(&human::outcome_summary(&applied.outcomes));
+            }
+            screen.data(&format!("{text}\n"))
+        }
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);
-            if common.quiet && problems.is_empty() {
-                return Ok(());
-            }
             screen.data(&format!("\n{problems}{}\n", human::outcome_summary(&applied.outcomes)))
         }
     }

@@ -50,6 +50,31 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("profiles.toml has no security account, or no baseline was read")]
     NoSecurityAccount,
+    /// There is something already where the record of the run should go.
+    #[cfg(feature = "aws")]
+    #[error("{} is there already, and nothing was done", path.display())]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that should be shown cannot be read.
+    #[cfg(feature = "aws")]
+    #[error("cannot read {}", path.display())]
+    CannotRead {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A record cannot be read.
+    #[cfg(feature = "aws")]
+    #[error("cannot read {} as the record of a run", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: crate::report::record::RecordError,
+    },
     /// The runtime could not be started.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
@@ -109,10 +134,12 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
+            #[cfg(feature = "aws")]
+            CliError::CannotRead { .. } | CliError::Record { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
-            CliError::Usage(_) => Exit::Usage,
+            CliError::Usage(_) | CliError::Recorded { .. } => Exit::Usage,
             #[cfg(feature = "aws")]
             CliError::Halted(_) => Exit::Incomplete,
             _ => Exit::Error,
@@ -135,6 +162,12 @@ impl CliError {
                     _ => format!("{option} FILE or {variable} names another file"),
                 })
             }
+            #[cfg(feature = "aws")]
+            CliError::Recorded { .. } => Some(
+                "a record is of one run, and nothing is written over or behind another: name a file that is not there, \
+                 such as --events run-$(date +%Y%m%dT%H%M%S).jsonl, or an empty one, a pipe or a device"
+                    .to_owned(),
+            ),
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }
@@ -146,22 +179,38 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
     match error {
         CliError::StdoutClosed => {}
         CliError::Files(problems) => {
-            screen.note(&render(problems, screen));
-            screen.note(&format!("error: {problems}"));
+            screen.error(&render(problems, screen));
+            screen.error(&format!("error: {problems}"));
         }
         _ => {
-            screen.note(&format!("error: {error}"));
-            let mut cause = error.source();
-            while let Some(next) = cause {
-                screen.note(&format!("  cause: {next}"));
-                cause = next.source();
+            let mut text = format!("error: {error}");
+            for cause in causes(error) {
+                text.push_str(&format!("\n  cause: {cause}"));
             }
             if let Some(help) = error.help() {
-                screen.note(&format!("  help: {help}"));
+                text.push_str(&format!("\n  help: {help}"));
             }
+            screen.error(&text);
         }
     }
     error.exit()
+}
+
+/// An error and everything behind it in one line.
+#[cfg(feature = "aws")]
+pub(super) fn in_one_line(error: &CliError) -> String {
+    let causes = causes(error).into_iter().map(|cause| format!(": {cause}"));
+    format!("{error}{}", causes.collect::<String>())
+}
+
+fn causes(error: &CliError) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        causes.push(next.to_string());
+        cause = next.source();
+    }
+    causes
 }
 
 /// Every problem with its place in the file.

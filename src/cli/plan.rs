@@ -1,5 +1,7 @@
 //! `baseline plan`
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::CommonArgs;
@@ -12,7 +14,7 @@ use super::screen::Screen;
 use crate::engine::{Survey, SurveyOptions};
 use crate::model::Fault;
 use crate::plan::Plan;
-use crate::report::{human, json};
+use crate::report::{Event, human, json};
 use crate::services::Terms;
 
 /// Shows what would change; never writes.
@@ -49,6 +51,8 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
         let options = options(&run, &args.leave);
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
+        let plan = Arc::new(plan);
+        run.events.tell(Event::Planned { plan: plan.clone() });
         Ok(plan)
     })?;
     show(&plan, args.run.format, common, screen)?;
@@ -69,13 +73,30 @@ pub(super) fn options(run: &Run, leave: &LeaveArgs) -> SurveyOptions {
 }
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
+    if common.quiet && exit(plan) == Exit::Success {
+        return Ok(());
+    }
     match format {
         Format::Json => screen.data(&format!("{:#}\n", json::plan_document(plan))),
         Format::Human => {
-            let text = human::plan(plan, common.verbose > 0);
-            let silent = common.quiet && exit(plan) == Exit::Success;
-            if silent { Ok(()) } else { screen.data(&format!("{text}{}\n", human::plan_summary(plan))) }
+            let text = in_words(plan, exit(plan), common, screen);
+            screen.data(&format!("{text}\n"))
         }
+    }
+}
+
+/// A plan for people. Where nobody looks and nothing is amiss it is one line: what is worth knowing besides is counted
+/// there, and told to whoever asks for more.
+pub(super) fn in_words(plan: &Plan, exit: Exit, common: &CommonArgs, screen: &Screen) -> String {
+    let summary = human::plan_summary(plan);
+    let in_sync = exit == Exit::Success && plan.changes.is_empty();
+    if !in_sync || common.verbose > 0 || !screen.is_unattended() {
+        return format!("{}{summary}", human::plan(plan, common.verbose > 0));
+    }
+    match plan.notes.len() + plan.orphans.len() {
+        0 => summary,
+        1 => format!("{summary} There is a note: -v shows it."),
+        n => format!("{summary} There are {n} notes: -v shows them."),
     }
 }
 

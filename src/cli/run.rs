@@ -1,7 +1,6 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use clap::Args;
 
@@ -10,6 +9,7 @@ use super::error::CliError;
 use super::files::{Needs, load_files};
 use super::mfa;
 use super::progress::Progress;
+use super::recording::{EventArgs, Recorder};
 use super::screen::Screen;
 use crate::aws::{Aws, Chain, Start};
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::config::Loaded;
 use crate::engine::Stop;
 use crate::model::{AddressGlob, RegionGlob, RunId};
 use crate::plan::Selection;
-use crate::report::Events;
+use crate::report::{Event, Events};
 use crate::services::Service;
 
 /// What narrows a run, and how it talks.
@@ -50,6 +50,8 @@ pub(super) struct RunArgs {
     /// Never asks anything
     #[arg(long)]
     pub(super) no_input: bool,
+    #[command(flatten)]
+    pub(super) events: EventArgs,
 }
 
 /// How the result is shown.
@@ -74,37 +76,75 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Reads the files and prepares the way in; nothing is called yet.
+    /// Begins the record, reads the files and prepares the way in; nothing is called yet.
     pub(super) async fn start(
         args: &RunArgs,
         needs: Needs,
         common: &CommonArgs,
         screen: &Screen,
     ) -> Result<Run, CliError> {
-        let loaded = load_files(needs, common, screen)?;
+        let id = screen.log().run().clone();
+        let progress = Arc::new(Progress::new(screen, common));
+        let events = args.events(&id, &progress, screen)?;
+        let loaded = load_files(needs, common, screen);
+        events.tell(started(&id, args, loaded.as_ref().ok(), screen));
+        let loaded = loaded?;
         let selection = args.selection(&loaded)?;
-        let clock = Clock::real();
-        let seconds = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let id = RunId::new(seconds, fastrand::u16(..));
-        let progress = Arc::new(Progress::new(screen, common.quiet));
-        let events = {
-            let progress = progress.clone();
-            Events::to(move |event| progress.show(&event))
-        };
         let start = Start {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
-            clock,
+            clock: Clock::real(),
         };
         let aws = Aws::start(&start, events.clone()).await?;
-        let codes = mfa::codes(args.mfa_code.clone(), args.no_input, progress.clone());
+        let codes = mfa::codes(args.mfa_code.clone(), args.no_input || !screen.can_ask(), progress.clone());
         let chain = Chain::new(aws, &loaded.profiles, codes).ok_or(CliError::NoSecurityAccount)?;
         Ok(Run { id, stop: Stop::never(), loaded, chain, events, progress, selection })
     }
 }
 
+/// What the record begins with; nothing of the environment.
+fn started(run: &RunId, args: &RunArgs, loaded: Option<&Loaded>, screen: &Screen) -> Event {
+    Event::RunStarted {
+        run: run.clone(),
+        tool: env!("CARGO_PKG_VERSION").into(),
+        command: screen.command().to_owned().into(),
+        baseline: loaded.and_then(|loaded| loaded.baseline.as_ref()).map(|baseline| baseline.name.clone()),
+        baseline_digest: loaded.and_then(|loaded| loaded.baseline_digest.clone()),
+        profiles_digest: loaded.map(|loaded| loaded.profiles_digest.clone()),
+        selection: args.selection_in_words(),
+    }
+}
+
 impl RunArgs {
+    /// Where events go: to the terminal, and into the record where one is wanted.
+    fn events(&self, run: &RunId, progress: &Arc<Progress>, screen: &Screen) -> Result<Events, CliError> {
+        let progress = progress.clone();
+        let Some(path) = &self.events.events else { return Ok(Events::to(move |event| progress.show(&event))) };
+        let recorder = Recorder::create(path, run.clone(), screen.log())?;
+        screen.record_to(recorder.clone());
+        Ok(Events::to(move |event| {
+            recorder.write(&event);
+            progress.show(&event);
+        }))
+    }
+
+    /// What the run is narrowed to, as options say it.
+    fn selection_in_words(&self) -> Option<String> {
+        fn options<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
+            values.iter().map(|value| format!("--{name} {}", value.to_string())).collect()
+        }
+        let words = [
+            options("account", &self.accounts),
+            options("group", &self.groups),
+            options("region", &self.regions),
+            options("service", &self.services),
+            options("target", &self.targets),
+        ]
+        .concat();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.
     fn selection(&self, loaded: &Loaded) -> Result<Selection, CliError> {
         let selection = Selection::new(
