@@ -11,7 +11,7 @@ use super::files::{Needs, load_files};
 use super::mfa;
 use super::progress::Progress;
 use super::screen::Screen;
-use crate::aws::{Aws, Chain, Start};
+use crate::aws::{Aws, Chain, Rates, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::engine::Stop;
@@ -95,6 +95,7 @@ impl Run {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
+            rates: Rates::Aws,
             clock,
         };
         let aws = Aws::start(&start, events.clone()).await?;
