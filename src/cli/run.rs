@@ -11,7 +11,7 @@ use super::mfa;
 use super::progress::Progress;
 use super::recording::{EventArgs, Recorder};
 use super::screen::Screen;
-use crate::aws::{Aws, Chain, Start};
+use crate::aws::{Aws, Chain, Rates, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::engine::Stop;
@@ -94,6 +94,7 @@ impl Run {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
+            rates: Rates::Aws,
             clock: Clock::real(),
         };
         let aws = Aws::start(&start, events.clone()).await?;

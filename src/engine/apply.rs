@@ -12,7 +12,7 @@ use crate::model::{AccountId, Address, Arn, OpError};
 use crate::plan::{Action, Change, Plan};
 use crate::report::{Event, Events, Halt, Outcome};
 use crate::services::Reference;
-use crate::services::adapter::Order;
+use crate::services::adapter::{Order, with_rivals};
 
 /// Changes that are made at the same time. Requests in flight are bounded apart, and most changes wait most of the time,
 /// since CloudTrail takes one write a second in each account and Region.
@@ -86,7 +86,10 @@ async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>
             }
         }
     }
-    spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await.map(Some)
+    match spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await {
+        Ok(arn) => Ok(Some(arn)),
+        Err(error) => Err(with_rivals(error, &spec, &order).await),
+    }
 }
 
 /// The sessions that write, one per account: opened when first needed and closed after the account's last change, so
