@@ -42,6 +42,31 @@ pub(super) enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// A saved plan cannot be read.
+    #[error("cannot read {}", path.display())]
+    PlanUnreadable {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file is no saved plan to go by.
+    #[error("cannot use {} as a plan", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<crate::plan::file::PlanFileError>,
+    },
+    /// Where a plan should be saved is something else.
+    #[cfg(feature = "aws")]
+    #[error("{} is {by}, and no plan was made", path.display())]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        by: &'static str,
+    },
     /// The command line asks for something that cannot be.
     #[cfg(feature = "aws")]
     #[error("{0}")]
@@ -57,17 +82,7 @@ pub(super) enum CliError {
         /// The file.
         path: PathBuf,
     },
-    /// A file that should be shown cannot be read.
-    #[cfg(feature = "aws")]
-    #[error("cannot read {}", path.display())]
-    CannotRead {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
     /// A record cannot be read.
-    #[cfg(feature = "aws")]
     #[error("cannot read {} as the record of a run", path.display())]
     Record {
         /// The file.
@@ -133,9 +148,11 @@ impl CliError {
 
     fn exit(&self) -> Exit {
         match self {
-            CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
-            #[cfg(feature = "aws")]
-            CliError::CannotRead { .. } | CliError::Record { .. } => Exit::Data,
+            CliError::Files(_)
+            | CliError::Unreadable { .. }
+            | CliError::PlanUnreadable { .. }
+            | CliError::Plan { .. }
+            | CliError::Record { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
@@ -168,6 +185,11 @@ impl CliError {
                  such as --events run-$(date +%Y%m%dT%H%M%S).jsonl, or an empty one, a pipe or a device"
                     .to_owned(),
             ),
+            CliError::Plan { source, .. } => Some(source.help()),
+            #[cfg(feature = "aws")]
+            CliError::Occupied { .. } => {
+                Some("only a plan that was saved before is replaced: name another file".to_owned())
+            }
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }

@@ -17,9 +17,11 @@ mod log;
 mod mfa;
 #[cfg(feature = "aws")]
 mod plan;
+mod plan_file;
+#[cfg(feature = "aws")]
+mod plan_out;
 #[cfg(feature = "aws")]
 mod progress;
-#[cfg(feature = "aws")]
 mod recording;
 #[cfg(feature = "aws")]
 mod rollout;
@@ -29,7 +31,6 @@ mod runtime;
 mod sandbox;
 mod schema;
 mod screen;
-#[cfg(feature = "aws")]
 mod show;
 mod validate;
 
@@ -87,10 +88,9 @@ enum Command {
     Plan(plan::PlanArgs),
     #[cfg(feature = "aws")]
     Apply(apply::ApplyArgs),
+    Show(show::ShowArgs),
     #[cfg(feature = "aws")]
     Accounts(accounts::AccountsArgs),
-    #[cfg(feature = "aws")]
-    Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     #[cfg(feature = "aws")]
@@ -106,10 +106,9 @@ impl Command {
             Command::Plan(args) => plan::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Apply(args) => apply::run(&args, common, screen),
+            Command::Show(args) => show::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Accounts(args) => accounts::run(&args, common, screen),
-            #[cfg(feature = "aws")]
-            Command::Show(args) => show::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),
             Command::Sandbox(args) => sandbox::run(args, common, screen),
             #[cfg(feature = "aws")]

@@ -1,5 +1,6 @@
 //! `baseline plan`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,14 +9,16 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::plan_out::Destination;
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
+use super::show;
 use crate::engine::{Survey, SurveyOptions};
-use crate::model::Fault;
+use crate::model::{Digest, Fault};
 use crate::plan::Plan;
-use crate::report::{Event, human, json};
-use crate::services::Terms;
+use crate::plan::file::{Allowed, Origin};
+use crate::report::{Event, human, saved};
 
 /// Shows what would change; never writes.
 ///
@@ -27,6 +30,9 @@ pub(super) struct PlanArgs {
     pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) leave: LeaveArgs,
+    /// Saves the plan, also where it is empty, for `baseline show` and `baseline apply`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// What is allowed beyond the ordinary.
@@ -44,32 +50,52 @@ pub(super) struct LeaveArgs {
     pub(super) prune: bool,
 }
 
+impl LeaveArgs {
+    /// The same as a value.
+    pub(super) fn allowed(&self) -> Allowed {
+        Allowed { remove_accounts: self.allow_remove_accounts, data_loss: self.allow_data_loss, prune: self.prune }
+    }
+}
+
 pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let plan = block_on(async {
+    let out = args.out.as_deref().map(Destination::new).transpose()?;
+    let (plan, origin) = block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
-        let options = options(&run, &args.leave);
+        let options = options(&run, args.leave.allowed());
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         let plan = Arc::new(plan);
         run.events.tell(Event::Planned { plan: plan.clone() });
-        Ok(plan)
+        Ok((plan, origin(&run, args)))
     })?;
+    if let Some(out) = &out {
+        out.write(|file| saved::write(&origin, &plan, file))?;
+    }
     show(&plan, args.run.format, common, screen)?;
+    // Where nobody looks and all is well, one line is enough.
+    if let (Some(path), false) = (&args.out, common.quiet || (screen.is_unattended() && exit(&plan) == Exit::Success)) {
+        screen.note(&format!("saved to {}", path.display()));
+    }
     Ok(exit(&plan))
 }
 
-/// What a survey is narrowed to and allowed.
-pub(super) fn options(run: &Run, leave: &LeaveArgs) -> SurveyOptions {
-    SurveyOptions {
-        selection: run.selection.clone(),
-        terms: Terms {
-            allow_remove_accounts: leave.allow_remove_accounts,
-            allow_data_loss: leave.allow_data_loss,
-            ..Terms::default()
-        },
-        prune: leave.prune,
+/// Where a plan of this run comes from.
+fn origin(run: &Run, args: &PlanArgs) -> Origin {
+    Origin {
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.id.clone(),
+        // Both files were read.
+        baseline: run.loaded.baseline_digest.clone().unwrap_or_else(|| Digest::of_bytes(b"")),
+        profiles: run.loaded.profiles_digest.clone(),
+        selection: args.run.words(),
+        allowed: args.leave.allowed(),
     }
+}
+
+/// What a survey is narrowed to and allowed.
+pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
+    SurveyOptions { selection: run.selection.clone(), terms: allowed.terms(), prune: allowed.prune }
 }
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
@@ -77,7 +103,7 @@ fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -
         return Ok(());
     }
     match format {
-        Format::Json => screen.data(&format!("{:#}\n", json::plan_document(plan))),
+        Format::Json => show::plan(plan, format, common.verbose > 0, screen),
         Format::Human => {
             let text = in_words(plan, exit(plan), common, screen);
             screen.data(&format!("{text}\n"))

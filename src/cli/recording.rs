@@ -1,36 +1,21 @@
 //! The record of a run: written while it goes on, shown afterwards.
 
+#[cfg(feature = "aws")]
 mod recorder;
 
+#[cfg(feature = "aws")]
 pub(super) use recorder::{EventArgs, Recorder};
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::error::CliError;
-use super::exit::Exit;
-use super::run::Format;
 use super::screen::Screen;
+use super::show::{self, Format};
 use crate::report::record::{self, Record, Waited};
 use crate::report::{human, json};
-
-/// Shows the record that is in a file.
-///
-/// Exit code 0 where it could be read, whatever it tells; 65 where it is no record.
-pub(super) fn show_file(
-    path: &Path,
-    bytes: &[u8],
-    format: Format,
-    verbose: bool,
-    screen: &mut Screen,
-) -> Result<Exit, CliError> {
-    let record = record::read(bytes).map_err(|source| CliError::Record { path: path.to_owned(), source })?;
-    show(&record, format, verbose, screen)?;
-    Ok(Exit::Success)
-}
 
 /// Shows a record as the run itself showed its end; `verbose`, with every call that changed something.
 pub(super) fn show(record: &Record, format: Format, verbose: bool, screen: &mut Screen) -> Result<(), CliError> {
@@ -40,7 +25,13 @@ pub(super) fn show(record: &Record, format: Format, verbose: bool, screen: &mut 
         ));
     }
     match format {
-        Format::Json => screen.data(&format!("{:#}\n", document(record, verbose))),
+        Format::Json => match &record.plan {
+            Some(plan) if !verbose && record.ended.is_some() => match is_apply(record) {
+                true => screen.document(|out| json::write_apply(plan, &record.outcomes, out)),
+                false => show::plan(plan, format, verbose, screen),
+            },
+            _ => screen.data(&format!("{:#}\n", document(record, verbose))),
+        },
         Format::Human => {
             screen.note(&header(record));
             screen.data(&text(record, verbose))
@@ -140,13 +131,14 @@ fn audit_trail(record: &Record) -> String {
 
 /// The document that the run printed, or would have; a run that did not end says so in members of its own.
 fn document(record: &Record, verbose: bool) -> Value {
-    let mut document = match &record.plan {
-        Some(plan) if record.applying || record.header.command == "apply" => {
-            json::apply_document(plan, &record.outcomes)
-        }
-        Some(plan) => json::plan_document(plan),
-        None => json!({ "format": json::FORMAT, "errors": record.failures }),
-    };
+    let mut text = Vec::new();
+    let written = record.plan.as_ref().map(|plan| match is_apply(record) {
+        true => json::write_apply(plan, &record.outcomes, &mut text),
+        false => json::write_plan(plan, &mut text),
+    });
+    // Nothing that goes into memory fails.
+    let written = written.and_then(Result::ok).and_then(|()| serde_json::from_slice(&text).ok());
+    let mut document = written.unwrap_or_else(|| json!({ "format": 1, "errors": record.failures }));
     if record.ended.is_none() || record.plan.is_none() {
         document["run"] = json!({
             "id": record.header.run,
@@ -166,6 +158,11 @@ fn document(record: &Record, verbose: bool) -> Value {
         document["waits"] = record.waits.iter().map(wait_document).collect();
     }
     document
+}
+
+/// Whether the run told of outcomes.
+fn is_apply(record: &Record) -> bool {
+    record.applying || record.header.command == "apply"
 }
 
 fn call_document(call: &record::MutatingCall) -> Value {

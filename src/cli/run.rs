@@ -11,6 +11,7 @@ use super::mfa;
 use super::progress::Progress;
 use super::recording::{EventArgs, Recorder};
 use super::screen::Screen;
+pub(super) use super::show::Format;
 use crate::aws::{Aws, Chain, Rates, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -52,16 +53,6 @@ pub(super) struct RunArgs {
     pub(super) no_input: bool,
     #[command(flatten)]
     pub(super) events: EventArgs,
-}
-
-/// How the result is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON document
-    Json,
 }
 
 /// A run that is ready to call AWS.
@@ -113,7 +104,7 @@ fn started(run: &RunId, args: &RunArgs, loaded: Option<&Loaded>, screen: &Screen
         baseline: loaded.and_then(|loaded| loaded.baseline.as_ref()).map(|baseline| baseline.name.clone()),
         baseline_digest: loaded.and_then(|loaded| loaded.baseline_digest.clone()),
         profiles_digest: loaded.map(|loaded| loaded.profiles_digest.clone()),
-        selection: args.selection_in_words(),
+        selection: Some(args.words()).filter(|words| !words.is_empty()).map(|words| words.join(" ")),
     }
 }
 
@@ -130,20 +121,14 @@ impl RunArgs {
         }))
     }
 
-    /// What the run is narrowed to, as options say it.
-    fn selection_in_words(&self) -> Option<String> {
-        fn options<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
-            values.iter().map(|value| format!("--{name} {}", value.to_string())).collect()
-        }
-        let words = [
-            options("account", &self.accounts),
-            options("group", &self.groups),
-            options("region", &self.regions),
-            options("service", &self.services),
-            options("target", &self.targets),
-        ]
-        .concat();
-        (!words.is_empty()).then(|| words.join(" "))
+    /// What narrows the run, as on the command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let accounts = self.accounts.iter().map(|glob| format!("--account={glob}"));
+        let groups = self.groups.iter().map(|group| format!("--group={group}"));
+        let regions = self.regions.iter().map(|glob| format!("--region={}", glob.as_str()));
+        let services = self.services.iter().map(|service| format!("--service={service}"));
+        let targets = self.targets.iter().map(|glob| format!("--target={}", glob.as_str()));
+        accounts.chain(groups).chain(regions).chain(services).chain(targets).collect()
     }
 
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.

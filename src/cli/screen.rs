@@ -101,6 +101,11 @@ impl Screen {
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CliError::from_stdout)
     }
 
+    /// Writes a document to stdout, as it is made.
+    pub(super) fn document(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+        write(&mut anstream::stdout().lock()).map_err(CliError::from_stdout)
+    }
+
     /// Writes something to know to stderr.
     pub(super) fn note(&self, text: &str) {
         self.log.say(Level::Info, text);

@@ -2,12 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
-use super::revise::Revised;
 use crate::aws::{Access, Chain, Session, enabled_regions};
 use crate::config::{Account, Baseline, Profiles};
 use crate::model::{AccountId, Address, OpError, Region, Target};
 use crate::plan::{
-    AccountView, Blocked, Fact, Facts, Orphans, Plan, Scope, Selection, Unreadable, plan_account, shared_of,
+    AccountView, Blocked, Fact, Facts, Known, Orphans, Plan, Scope, Selection, Unreadable, plan_account, shared_of,
 };
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
@@ -109,6 +108,18 @@ impl<'a> Survey<'a> {
 
     /// Reads everything that is selected and plans what would change.
     pub async fn plan(&self, baseline: &Baseline, options: &SurveyOptions) -> Plan {
+        let (plan, _) = self.look(baseline, options, None).await;
+        crate::plan::check(plan, self.profiles, &options.terms)
+    }
+
+    /// The same, not checked, and what is known of the resources that the selection asks for by name. Where Regions are
+    /// `known`, they are not asked for, and what should be is what it was then.
+    pub(super) async fn look(
+        &self,
+        baseline: &Baseline,
+        options: &SurveyOptions,
+        known: Option<&Known>,
+    ) -> (Plan, Facts) {
         let selection = &options.selection;
         let targets: Vec<&Account> = self.profiles.baselined().filter(|a| selection.takes_account(a)).collect();
         self.events.tell(Event::ReadingStarted { accounts: targets.len() });
@@ -121,11 +132,12 @@ impl<'a> Survey<'a> {
                 to_enter.push(account);
             }
         }
-        let mut entered = self.enter_all(&to_enter).await;
-        let mut shared = self.regions_of(&entered, baseline);
+        let mut entered = self.enter_all(&to_enter, known).await;
+        let mut plan = Plan::default();
+        plan.known = known.cloned().unwrap_or_else(|| self.regions_of(&entered, baseline));
+        let mut shared = self.shared(&plan.known);
 
         // The holders of what all accounts share come next: the others are planned with what is known of it.
-        let mut plan = Plan::default();
         let mut holders: BTreeMap<AccountId, Result<AccountReading, OpError>> = BTreeMap::new();
         let before = Declared { profiles: self.profiles, baseline, shared: &shared };
         for id in &holding {
@@ -154,14 +166,14 @@ impl<'a> Survey<'a> {
             .enumerate()
             .map(|(index, account)| (index, account, entered.remove(&account.id)))
             .collect();
-        let mut plans: Vec<(usize, Plan)> = stream::iter(ways_in)
+        let mut plans: Vec<(usize, (Plan, Facts))> = stream::iter(ways_in)
             .map(|(index, account, way_in)| {
                 let held = holders.get(&account.id);
                 let (declared, facts) = (&declared, &facts);
                 async move {
-                    let unreadable = |error: &OpError| Plan {
-                        unreadable: vec![unreadable_account(account.id, error)],
-                        ..Plan::default()
+                    let unreadable = |error: &OpError| {
+                        let unreadable = vec![unreadable_account(account.id, error)];
+                        (Plan { unreadable, ..Plan::default() }, Facts::new())
                     };
                     let plan = match (held, way_in) {
                         (Some(Ok(held)), _) => self.plan_own(account, declared, held, facts, options),
@@ -171,7 +183,7 @@ impl<'a> Survey<'a> {
                             self.plan_own(account, declared, &read, facts, options)
                         }
                         (None, Some(Err(error))) => unreadable(&error),
-                        (None, None) => Plan::default(),
+                        (None, None) => (Plan::default(), Facts::new()),
                     };
                     self.events.tell(Event::AccountRead { account: account.id });
                     (index, plan)
@@ -181,8 +193,10 @@ impl<'a> Survey<'a> {
             .collect()
             .await;
         plans.sort_by_key(|(index, _)| *index);
-        for (_, account_plan) in plans {
+        let mut named: Facts = facts.into_iter().filter(|(address, _)| selection.names(address)).collect();
+        for (_, (account_plan, own)) in plans {
             plan.extend(account_plan);
+            named.extend(own);
         }
         for (id, held) in &holders {
             let planned = self.profiles.account(*id).is_some_and(|a| a.baseline && selection.takes_account(a));
@@ -200,26 +214,29 @@ impl<'a> Survey<'a> {
         plan.undelivered.dedup();
         plan.notes.sort();
         plan.notes.dedup();
-        crate::plan::check(plan, self.profiles, &options.terms)
+        (plan, named)
     }
 
-    /// Reads again everything that a plan changes, and sorts out what is no longer as the plan saw it.
-    ///
-    /// `made` is the bucket that the lock had to have and the plan saw none of: it is there by now, and bare.
-    pub async fn revise(
-        &self,
-        _baseline: &Baseline,
-        _options: &SurveyOptions,
-        plan: &Plan,
-        _made: Option<&Address>,
-    ) -> Revised {
-        Revised { plan: plan.clone(), settled: Vec::new() }
+    /// Who and where.
+    pub(super) fn profiles(&self) -> &Profiles {
+        self.profiles
     }
 
     /// Enters accounts and lists their Regions.
-    async fn enter_all(&self, accounts: &[&Account]) -> BTreeMap<AccountId, Result<WayIn, OpError>> {
+    async fn enter_all(
+        &self,
+        accounts: &[&Account],
+        known: Option<&Known>,
+    ) -> BTreeMap<AccountId, Result<WayIn, OpError>> {
         stream::iter(accounts.to_vec())
             .map(|account| async move {
+                if let Some(regions) = known.and_then(|known| known.regions.get(&account.id)) {
+                    let entered = self.chain.enter(account, Access::Read).await.inspect_err(|error| {
+                        self.events.tell(Event::AccountFailed { error: error.clone() });
+                    });
+                    let (regions, enabled) = (regions.clone(), regions.clone());
+                    return (account.id, entered.map(|session| WayIn { session, enabled, regions }));
+                }
                 let way_in = self.enter(account).await.map(|(session, enabled)| {
                     let regions = enabled.iter().filter(|region| account.regions.holds(region)).cloned().collect();
                     WayIn { session, enabled, regions }
@@ -232,14 +249,11 @@ impl<'a> Survey<'a> {
     }
 
     /// What is known of Regions by now.
-    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>, baseline: &Baseline) -> Shared {
-        let known = |id: &AccountId| self.profiles.account(*id).is_some_and(|account| account.baseline);
-        let regions: BTreeMap<AccountId, Vec<Region>> = entered
-            .iter()
-            .filter(|(id, _)| known(id))
-            .filter_map(|(id, way_in)| Some((*id, way_in.as_ref().ok()?.regions.clone())))
-            .collect();
-        let mut hub: BTreeSet<Region> = regions.values().flatten().cloned().collect();
+    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>, baseline: &Baseline) -> Known {
+        let regions: BTreeMap<AccountId, Vec<Region>> =
+            entered.iter().filter_map(|(id, way_in)| Some((*id, way_in.as_ref().ok()?.regions.clone()))).collect();
+        let counted = regions.iter().filter(|(id, _)| self.gets_baseline(**id));
+        let mut hub: BTreeSet<Region> = counted.flat_map(|(_, regions)| regions).cloned().collect();
         // Where the security account could not be entered, what depends on it there is reported by its own name.
         if let Some(Ok(security)) = entered.get(&self.profiles.security) {
             // What comes from elsewhere is received, too.
@@ -249,7 +263,18 @@ impl<'a> Survey<'a> {
             }
             hub.retain(|region| security.enabled.contains(region));
         }
-        Shared { regions, hub: hub.into_iter().collect(), ..Shared::default() }
+        Known { regions, hub: hub.into_iter().collect() }
+    }
+
+    fn gets_baseline(&self, id: AccountId) -> bool {
+        self.profiles.account(id).is_some_and(|account| account.baseline)
+    }
+
+    /// The same, as services take it.
+    fn shared(&self, known: &Known) -> Shared {
+        let counted = known.regions.iter().filter(|(id, _)| self.gets_baseline(**id));
+        let regions = counted.map(|(id, regions)| (*id, regions.clone())).collect();
+        Shared { regions, hub: known.hub.clone(), ..Shared::default() }
     }
 
     /// Plans what other accounts depend on, each thing in its holder's account, in the order of the table.
@@ -290,7 +315,7 @@ impl<'a> Survey<'a> {
         read: &AccountReading,
         facts: &Facts,
         options: &SurveyOptions,
-    ) -> Plan {
+    ) -> (Plan, Facts) {
         let place = Place { account, regions: &read.regions };
         // Only a holder has any: the others are spared working it out.
         let held = Service::ALL.iter().filter(|service| service.holder(self.profiles) == Some(account.id));
@@ -299,14 +324,15 @@ impl<'a> Survey<'a> {
         let desired = desired_of(account, declared, &read.regions, &besides);
         let orphans = if options.prune { Orphans::Removed } else { Orphans::Shown };
         let part = Part { desired: &desired, besides: &besides, orphans };
-        let (mut plan, _) = plan_part(account, &part, &read.readings, Service::ALL, facts, options);
+        let (mut plan, mut own) = plan_part(account, &part, &read.readings, Service::ALL, facts, options);
         for one in declared.baseline.overrides_of(account) {
             let target = Target::new(account.id, Region::global());
             plan.notes.push(Note { target, topic: "override".to_owned(), text: one.words() });
         }
         plan.regions.insert(account.id, read.regions.clone());
         plan.scope = Scope { accounts: 1, targets: read.regions_read };
-        plan
+        own.retain(|address, _| options.selection.names(address));
+        (plan, own)
     }
 
     /// Accounts that our statements admit and the profiles no longer name.
@@ -371,7 +397,8 @@ impl<'a> Survey<'a> {
                     !targets.contains(target)
                         && is_shared(target)
                         && ((selected && options.selection.takes_cell(*service, target))
-                            || is_needed(*service, target, declared, &options.selection))
+                            || is_needed(*service, target, declared, &options.selection)
+                            || options.selection.demands(*service, target))
                 });
             }
             cells.extend(targets.into_iter().map(|target| (*service, target, Sake::Own)));

@@ -125,12 +125,6 @@ impl FromStr for AddressGlob {
     }
 }
 
-impl fmt::Display for AddressGlob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
 impl fmt::Debug for AddressGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AddressGlob({})", self.text)

@@ -10,13 +10,30 @@ pub struct Digest(String);
 impl Digest {
     /// Digests bytes as they are.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        let hash = Sha256::digest(bytes);
-        Digest(hash.iter().map(|b| format!("{b:02x}")).collect())
+        let mut digester = Digester::default();
+        digester.update(bytes);
+        digester.finish()
     }
 
     /// The sixty-four hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A digest of what comes bit by bit.
+#[derive(Debug, Clone, Default)]
+pub struct Digester(Sha256);
+
+impl Digester {
+    /// More of it.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of it.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().iter().map(|b| format!("{b:02x}")).collect())
     }
 }
 

@@ -13,7 +13,7 @@ mod target;
 pub use account::{AccountId, AccountIdError};
 pub use address::{Address, AddressError, AddressGlob};
 pub use arn::{Arn, ArnError};
-pub use digest::Digest;
+pub use digest::{Digest, Digester};
 pub use op_error::{Fault, OpError};
 pub use partition::{KnownRegion, Partition};
 pub use region::{Region, RegionError, RegionGlob};

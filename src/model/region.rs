@@ -115,12 +115,6 @@ impl FromStr for RegionGlob {
     }
 }
 
-impl fmt::Display for RegionGlob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
 impl fmt::Debug for RegionGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RegionGlob({})", self.text)

@@ -2,21 +2,25 @@
 
 mod check;
 mod diff;
+pub mod document;
 mod facts;
+pub mod file;
 mod planner;
 mod selection;
+pub mod stale;
 
 pub use check::check;
 pub use diff::{FieldChange, FieldChangeKind, diff};
 pub use facts::{Fact, Facts};
 pub use planner::{AccountView, Orphans, plan_account, shared_of};
-pub use selection::Selection;
+pub use selection::{Again, Selection};
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Profiles;
 use crate::model::{AccountId, Address, OpError, Region, Target};
 use crate::services::{Found, Note, Service, Spec, Undelivered};
 
@@ -120,6 +124,17 @@ pub struct Plan {
     pub regions: BTreeMap<AccountId, Vec<Region>>,
     /// How many accounts and Regions were read.
     pub scope: Scope,
+    /// What was declared depends on it, and a second look has to start from the same.
+    pub known: Known,
+}
+
+/// The Regions that a survey found: what should be somewhere depends on which there are elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Those that count in each account that was entered, whether or not anything was planned there.
+    pub regions: BTreeMap<AccountId, Vec<Region>>,
+    /// Those in which the security account receives what others send.
+    pub hub: Vec<Region>,
 }
 
 /// How much was read.
@@ -155,6 +170,43 @@ impl Plan {
         self.regions.extend(other.regions);
         self.scope.accounts += other.scope.accounts;
         self.scope.targets += other.scope.targets;
+    }
+
+    /// Leaves out what a selection does not take. A change that would have to be made after one that is left out is held
+    /// back, unless what it requires is there already.
+    pub fn narrow(&mut self, selection: &Selection, profiles: &Profiles) {
+        let account = |id: AccountId| profiles.account(id).is_some_and(|account| selection.takes_account(account));
+        let takes = |address: &Address| account(address.target.account) && selection.takes(address);
+        let (taken, left_out): (Vec<Change>, Vec<Change>) =
+            std::mem::take(&mut self.changes).into_iter().partition(|change| takes(&change.address));
+        self.changes = taken;
+        self.blocked.retain(|blocked| takes(&blocked.address));
+        self.undelivered.retain(|waiting| takes(&waiting.address));
+        self.orphans.retain(|orphan| takes(&orphan.address));
+        self.notes.retain(|note| account(note.target.account));
+        self.unreadable.retain(|unreadable| {
+            account(unreadable.target.account)
+                && unreadable.service.is_none_or(|service| selection.takes_cell(service, &unreadable.target))
+        });
+        let mut missing: BTreeSet<Address> =
+            left_out.into_iter().filter(|c| c.action == Action::Create).map(|c| c.address).collect();
+        loop {
+            let waits = |change: &Change| change.requires.iter().find(|it| missing.contains(*it)).cloned();
+            let held: Vec<(Address, Address)> =
+                self.changes.iter().filter_map(|change| Some((change.address.clone(), waits(change)?))).collect();
+            if held.is_empty() {
+                break;
+            }
+            self.changes.retain(|change| waits(change).is_none());
+            for (address, required) in held {
+                missing.insert(address.clone());
+                self.blocked.push(Blocked {
+                    address,
+                    reason: format!("it requires {required}, which the plan makes and is not selected"),
+                    hint: Some("select it too, or apply that part of the plan first".to_owned()),
+                });
+            }
+        }
     }
 
     /// An account's name for people, or its id.

@@ -4,5 +4,6 @@ pub mod event;
 pub mod human;
 pub mod json;
 pub mod record;
+pub mod saved;
 
 pub use event::{Event, Events, Halt, Outcome};

@@ -130,6 +130,17 @@ pub enum Reference {
     Is(Arn),
 }
 
+impl Reference {
+    /// Puts the ARN in the place of the address, where it is known.
+    pub fn resolve(&mut self, known: impl FnOnce(&Address) -> Option<Arn>) {
+        if let Reference::To(address) = self
+            && let Some(arn) = known(address)
+        {
+            *self = Reference::Is(arn);
+        }
+    }
+}
+
 impl From<Reference> for String {
     fn from(reference: Reference) -> String {
         match reference {
@@ -205,6 +216,9 @@ pub struct Terms {
     pub address: Option<Address>,
     /// Whether the account at hand declares `take_over` for the service at hand.
     pub take_over: bool,
+    /// Whether the plan at hand was read from a file, which does not hold what specs carry aside: what a check needs of
+    /// that is left to the fresh plan that the file is held against.
+    pub from_file: bool,
 }
 
 /// Something that was left as it is although the declaration says otherwise, and how to go on.

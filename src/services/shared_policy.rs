@@ -107,7 +107,7 @@ impl SharedPolicy {
                     lost.join(", ")
                 ));
             }
-            if !self.exclusive {
+            if !self.exclusive && !terms.from_file {
                 let kept: BTreeSet<Statement> = self.document.statements.iter().map(Statement::canonical).collect();
                 for statement in seen.document.foreign().filter(|s| !kept.contains(&s.canonical())) {
                     refusals.push(format!(

@@ -137,7 +137,7 @@ impl Resource for Detector {
         &self.tags
     }
 
-    fn refusals(&self, seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
+    fn refusals(&self, seen: Option<&Self>, terms: &Terms) -> Vec<String> {
         let mut refusals = Vec::new();
         if !self.enabled && seen.is_none_or(|seen| seen.external().is_none()) {
             refusals.push("the detector would be suspended: nothing would be detected any more".to_owned());
@@ -147,7 +147,7 @@ impl Resource for Detector {
             refusals.push(format!("account {administrator} administers the detector: it is not ours to change"));
         }
         let held: Vec<&str> = self.disabled(seen).map(String::as_str).collect();
-        if !held.is_empty() {
+        if !held.is_empty() && !terms.from_file {
             refusals.push(format!(
                 "{} would be switched off: say `allow_disable = true` under [guardduty]",
                 held.join(", ")
