@@ -162,9 +162,12 @@ pub enum RecordError {
     },
 }
 
+/// What every record begins with.
+const BEGIN: &[u8] = b"{\"record\":";
+
 /// Whether a text means to be the record of a run: every record begins with its format.
 pub fn is_record(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"{\"record\":")
+    bytes.starts_with(BEGIN)
 }
 
 /// What every line has.
@@ -205,7 +208,8 @@ pub fn read(bytes: &[u8]) -> Result<Record, RecordError> {
         lines.push(rest);
     }
     let Some(first) = lines.first() else {
-        return Err(if rest.is_empty() || is_record(rest) { RecordError::Empty } else { RecordError::Foreign });
+        let begun = is_record(rest) || BEGIN.starts_with(rest);
+        return Err(if begun { RecordError::Empty } else { RecordError::Foreign });
     };
     let Format { record } = serde_json::from_slice(first).map_err(|_| RecordError::Foreign)?;
     if record != FORMAT {
