@@ -1,23 +1,30 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts as sts;
+use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
-use super::clients::{Access, Aws, Session};
+use super::clients::{Access, Aws, Session, Way};
 use crate::config::{Account, Hop, Jump, Mfa, Profiles, Via};
 use crate::model::{AccountId, Arn, Fault, OpError, Partition, Region};
 
 /// Sessions are renewed this long before they end, or after two thirds of their life where that is shorter.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
-/// How long a refusal is taken as the answer for everyone who waits for the same hop.
+/// How long a refusal is taken as the answer for everyone who waits for the same hop: not so long that a role that was
+/// repaired in the meantime stays refused.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
+/// How long a failure holds that may be another one the next moment: as long as it takes those who wait to be told.
+const FAILURE_HOLDS: Duration = Duration::from_secs(5);
+/// When a session that could not be renewed, and still is good, is tried to be renewed again.
+const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// A session that starts from another session cannot outlast an hour (STS API Reference, `AssumeRole`).
 const CHAINED_SECONDS: i32 = 3600;
 
@@ -90,28 +97,27 @@ impl Chain {
             if start.account != account.id {
                 return Err(wrong_account(account.id, &region, None, &start));
             }
-            return Ok(Session::new(self.aws.clone(), account.id, start.arn.clone(), access, None, true));
+            return Ok(Session::new(self.aws.clone(), account.id, start.arn.clone(), access, Way::Ambient, true));
         };
         let provider = match account.via {
             Via::Jump if self.jump.hop.as_ref() == Some(hop) => self.jump_provider(hop, account.id).await?,
             Via::Jump => self.after_jump(hop, account.id).await?,
             Via::Security => self.after_security(hop, account.id).await?,
         };
-        provider.credentials().await?;
+        provider.clone().credentials().await?;
         let role = hop.role.to_string();
-        let open = |confirmed| {
-            let credentials = Some(SharedCredentialsProvider::new(Shared(provider.clone())));
-            Session::new(self.aws.clone(), account.id, role.clone(), access, credentials, confirmed)
+        let open = |access, confirmed| {
+            Session::new(self.aws.clone(), account.id, role.clone(), access, Way::Hop(provider.clone()), confirmed)
         };
         let cell = {
             let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
             confirmed.entry(account.id).or_default().clone()
         };
-        let identity = cell.get_or_try_init(|| who(open(false), region.clone())).await?;
+        let identity = cell.get_or_try_init(|| who(open(Access::Read, false), region.clone())).await?;
         if identity.account != account.id {
             return Err(wrong_account(account.id, &region, Some(&role), identity));
         }
-        Ok(open(true))
+        Ok(open(access, true))
     }
 
     /// Who the starting credentials are. A failure too is the answer for everyone who waits: without a network, a
@@ -124,16 +130,19 @@ impl Chain {
             _ => {}
         }
         let guess = self.jump.account.unwrap_or(self.security.id);
-        let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, None, false);
+        let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, Way::Ambient, false);
         let answer = who(session, self.partition.sts_region()).await;
-        *held = Some(answer.clone().map_err(|error| (error, self.aws.clock.wall() + REFUSAL_HOLDS)));
+        *held = Some(answer.clone().map_err(|error| {
+            let until = self.aws.clock.wall() + holds(&error);
+            (error, until)
+        }));
         answer
     }
 
     async fn jump_provider(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
         let start = self.start().await?;
         let chained = start.arn.contains(":assumed-role/");
-        let mut step = Step::new(hop, account, start.arn.clone());
+        let mut step = Step::new(hop, account, start.arn.clone(), start.account);
         // Past an hour only from a user's own keys: a session that starts from a session would be refused.
         step.seconds = self.jump.duration_seconds.map(|seconds| {
             let seconds = i32::try_from(seconds).unwrap_or(CHAINED_SECONDS);
@@ -147,11 +156,12 @@ impl Chain {
         match (&self.jump.hop, self.jump.account) {
             (Some(first), _) => {
                 let parent = self.jump_provider(first, self.jump.account.unwrap_or(account)).await?;
-                Ok(self.provider(Step::new(hop, account, first.role.to_string()), Some(parent)))
+                let payer = parent.step.account;
+                Ok(self.provider(Step::new(hop, account, first.role.to_string(), payer), Some(parent)))
             }
             (None, _) => {
-                let caller = self.start().await?.arn.clone();
-                Ok(self.provider(Step::new(hop, account, caller), None))
+                let start = self.start().await?;
+                Ok(self.provider(Step::new(hop, account, start.arn, start.account), None))
             }
         }
     }
@@ -159,11 +169,11 @@ impl Chain {
     async fn after_security(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
         // The security account has a hop: only a jump account may be entered with the starting credentials.
         let Some(first) = &self.security.hop else {
-            let caller = self.start().await?.arn.clone();
-            return Ok(self.provider(Step::new(hop, account, caller), None));
+            let start = self.start().await?;
+            return Ok(self.provider(Step::new(hop, account, start.arn, start.account), None));
         };
         let parent = self.after_jump(first, self.security.id).await?;
-        Ok(self.provider(Step::new(hop, account, first.role.to_string()), Some(parent)))
+        Ok(self.provider(Step::new(hop, account, first.role.to_string(), self.security.id), Some(parent)))
     }
 
     /// The one provider of a role: whoever asks first makes it.
@@ -176,7 +186,9 @@ impl Chain {
                     region: self.partition.sts_region(),
                     step,
                     parent,
-                    held: AsyncMutex::new(None),
+                    held: Mutex::new(None),
+                    assuming: AsyncMutex::new(()),
+                    codes_used: AtomicU32::new(0),
                 })
             })
             .clone()
@@ -235,18 +247,21 @@ struct Step {
     account: AccountId,
     role: Arn,
     caller: String,
+    /// The caller's account, whose rate is used.
+    payer: AccountId,
     hop: Hop,
     seconds: Option<i32>,
     mfa: Option<(Mfa, MfaCodes)>,
 }
 
 impl Step {
-    fn new(hop: &Hop, account: AccountId, caller: String) -> Self {
-        Step { account, role: hop.role.clone(), caller, hop: hop.clone(), seconds: None, mfa: None }
+    fn new(hop: &Hop, account: AccountId, caller: String, payer: AccountId) -> Self {
+        Step { account, role: hop.role.clone(), caller, payer, hop: hop.clone(), seconds: None, mfa: None }
     }
 }
 
 /// What a provider holds: a session, or a refusal that still holds.
+#[derive(Clone)]
 enum Held {
     Session { credentials: Credentials, renew_at: SystemTime },
     Refusal { error: OpError, until: SystemTime },
@@ -254,49 +269,113 @@ enum Held {
 
 /// The credentials of one role: assumed by the first who asks while the others wait, kept, and renewed before they
 /// end.
-struct Provider {
+pub(super) struct Provider {
     // Weak: the clients that `Aws` leads to hold providers themselves.
     aws: Weak<Aws>,
     region: Region,
     step: Step,
     parent: Option<Arc<Provider>>,
-    held: AsyncMutex<Option<Held>>,
+    held: Mutex<Option<Held>>,
+    /// Held by the one who assumes the role.
+    assuming: AsyncMutex<()>,
+    codes_used: AtomicU32,
 }
 
 impl Provider {
-    async fn credentials(&self) -> Result<Credentials, OpError> {
-        let mut held = self.held.lock().await;
-        let Some(aws) = self.aws.upgrade() else { return Err(self.failed("the run is over".to_owned())) };
-        let now = aws.clock.wall();
-        match &*held {
-            Some(Held::Session { credentials, renew_at }) if now < *renew_at => return Ok(credentials.clone()),
-            Some(Held::Refusal { error, until }) if now < *until => return Err(error.clone()),
-            _ => {}
+    /// The role's session, renewed if it is due.
+    pub(super) fn credentials(self: Arc<Self>) -> BoxFuture<'static, Result<Credentials, OpError>> {
+        Box::pin(async move {
+            let Some(aws) = self.aws.upgrade() else { return Err(self.failed("the run is over".to_owned())) };
+            if let Some(answer) = self.current(aws.clock.wall()) {
+                return answer;
+            }
+            let _one = self.assuming.lock().await;
+            if let Some(answer) = self.current(aws.clock.wall()) {
+                return answer;
+            }
+            // What the hop before was refused with is held there: held here again, it would hold twice as long.
+            if let Some(parent) = &self.parent {
+                parent.clone().credentials().await.or_else(|error| self.still_good(&aws).ok_or(error))?;
+            }
+            let answer = self.assume(aws.clone()).await;
+            let now = aws.clock.wall();
+            match answer {
+                Ok(credentials) => {
+                    let renew_at = renewal(now, credentials.expiry().unwrap_or(now));
+                    self.hold(Some(Held::Session { credentials: credentials.clone(), renew_at }));
+                    Ok(credentials)
+                }
+                Err(error) => match self.still_good(&aws) {
+                    Some(credentials) => {
+                        tracing::warn!(role = %self.step.role, %error, "the session could not be renewed yet");
+                        Ok(credentials)
+                    }
+                    None => {
+                        self.hold(Some(Held::Refusal { error: error.clone(), until: now + holds(&error) }));
+                        Err(error)
+                    }
+                },
+            }
+        })
+    }
+
+    /// Throws the session away that this key is of: AWS does not take it any more. Of a hundred calls that notice it,
+    /// the first does it, and the others find the next one.
+    pub(super) fn forget(&self, key: &str) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*held, Some(Held::Session { credentials, .. }) if credentials.access_key_id() == key) {
+            *held = None;
         }
-        match self.assume(aws).await {
-            Ok(credentials) => {
-                let renew_at = renewal(now, credentials.expiry().unwrap_or(now));
-                *held = Some(Held::Session { credentials: credentials.clone(), renew_at });
-                Ok(credentials)
-            }
-            Err(error) => {
-                *held = Some(Held::Refusal { error: error.clone(), until: now + REFUSAL_HOLDS });
-                Err(error)
-            }
+    }
+
+    fn held(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, what: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// What there is to answer without asking AWS.
+    fn current(&self, now: SystemTime) -> Option<Result<Credentials, OpError>> {
+        match self.held()? {
+            Held::Session { credentials, renew_at } => (now < renew_at).then_some(Ok(credentials)),
+            Held::Refusal { error, until } => (now < until).then_some(Err(error)),
+        }
+    }
+
+    /// A session that is due and has not ended: it goes on being used, and renewing it is tried again soon.
+    fn still_good(&self, aws: &Aws) -> Option<Credentials> {
+        let now = aws.clock.wall();
+        let Some(Held::Session { credentials, .. }) = self.held() else { return None };
+        let end = credentials.expiry().filter(|end| *end > now)?;
+        self.hold(Some(Held::Session { credentials: credentials.clone(), renew_at: end.min(now + RENEW_AGAIN) }));
+        Some(credentials)
+    }
+
+    /// What the SDK signs with: never anything that has to be waited for, unless there is nothing else. The call that it
+    /// signs has a slot by then, and whatever it waited for here would need one, too.
+    async fn signing(self: Arc<Self>) -> Result<Credentials, OpError> {
+        let now = self.aws.upgrade().map(|aws| aws.clock.wall());
+        match self.held() {
+            Some(Held::Session { credentials, .. }) if now < credentials.expiry() => Ok(credentials),
+            _ => self.credentials().await,
         }
     }
 
     async fn assume(&self, aws: Arc<Aws>) -> Result<Credentials, OpError> {
         let code = match &self.step.mfa {
-            Some((mfa, codes)) => Some((mfa.serial.clone(), codes.0(mfa).await.map_err(|why| self.failed(why))?)),
+            Some((mfa, codes)) => Some((mfa.serial.clone(), self.code(mfa, codes).await?)),
             None => None,
         };
-        let parent = self.parent.clone().map(|parent| SharedCredentialsProvider::new(Shared(parent)));
-        let session =
-            Session::new(aws, self.step.account, self.step.caller.clone(), Access::Read, parent.clone(), true);
+        let way = self.parent.clone().map_or(Way::Ambient, Way::Hop);
+        let session = Session::new(aws, self.step.account, self.step.caller.clone(), Access::Read, way, true);
+        let session = session.paid_by(self.step.payer);
         let hop = &self.step.hop;
-        let answer = session
-            .call(&self.region, "sts", "AssumeRole")
+        let call = session.call(&self.region, "sts", "AssumeRole");
+        // A code works once: sent again after an answer that was lost, it would be refused, and blamed.
+        let call = if code.is_some() { call.once() } else { call };
+        let answer = call
             .run(|| {
                 let mut request = session
                     .sts()
@@ -324,6 +403,25 @@ impl Provider {
         ))
     }
 
+    /// The code of the multi-factor device: asked for anew each time, since a code works once.
+    async fn code(&self, mfa: &Mfa, codes: &MfaCodes) -> Result<String, OpError> {
+        let first = self.codes_used.fetch_add(1, Ordering::Relaxed) == 0;
+        codes.0(mfa).await.map_err(|why| {
+            if first {
+                return self.failed(why);
+            }
+            let mut error = self.failed(format!(
+                "the session of {} has ended, and assuming the role again takes another code of {}: {why}",
+                self.step.role, mfa.serial
+            ));
+            error.hint = Some(
+                "give longer runs a longer session (`duration_seconds` under [jump], up to the role's own maximum), a                  `mfa_command`, or credentials to start from that need no code"
+                    .to_owned(),
+            );
+            error
+        })
+    }
+
     fn failed(&self, message: String) -> OpError {
         OpError {
             account: self.step.account,
@@ -341,6 +439,14 @@ impl Provider {
     }
 }
 
+/// How long a failure is the answer for everyone.
+fn holds(error: &OpError) -> Duration {
+    match error.fault {
+        Fault::Unreachable | Fault::Throttled => FAILURE_HOLDS,
+        _ => REFUSAL_HOLDS,
+    }
+}
+
 /// When to renew a session that was had at `now` and ends at `end`.
 fn renewal(now: SystemTime, end: SystemTime) -> SystemTime {
     let life = end.duration_since(now).unwrap_or_default();
@@ -348,7 +454,7 @@ fn renewal(now: SystemTime, end: SystemTime) -> SystemTime {
 }
 
 /// A provider as the SDK takes it.
-struct Shared(Arc<Provider>);
+pub(super) struct Shared(pub(super) Arc<Provider>);
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -361,7 +467,9 @@ impl ProvideCredentials for Shared {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async { self.0.credentials().await.map_err(CredentialsError::provider_error) })
+        future::ProvideCredentials::new(async {
+            self.0.clone().signing().await.map_err(CredentialsError::provider_error)
+        })
     }
 }
 

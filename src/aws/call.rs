@@ -1,26 +1,50 @@
+use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use futures::future::{Either, select};
 use tracing::Instrument;
 
-use super::clients::{Session, is_read};
+use super::budget;
+use super::clients::{Session, is_mutating};
 use super::error;
+use super::hint;
+use super::limits::{Limits, Line, Slot};
+use crate::clock::Clock;
 use crate::model::{Fault, OpError, Region};
 use crate::report::Event;
 
 /// Attempts at a call that AWS throttles or that does not get through.
 const MAX_ATTEMPTS: u32 = 6;
+/// Attempts at a host whose name does not resolve: it hardly ever does the next time.
+const UNRESOLVED_ATTEMPTS: u32 = 2;
 /// The first pause before a retry; each further one is twice as long, up to [`MAX_PAUSE`], and jittered.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(20);
+/// The longest pause that an answer may ask for.
+const MAX_ASKED_PAUSE: Duration = Duration::from_secs(60);
+/// How long an answer is waited for; AWS's control planes answer within seconds.
+pub(super) const ATTEMPT_TIME: Duration = Duration::from_secs(30);
+/// How long all attempts and pauses of a call may take; waiting for a turn and for AWS to settle is not counted, since
+/// both are bounded apart.
+pub(super) const CALL_TIME: Duration = Duration::from_secs(180);
 /// How long AWS is given to notice a policy, role or key that was just written: the two minutes that Terraform's
 /// provider also waits.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause between two looks at something that is settling.
 const SETTLE_PAUSE: Duration = Duration::from_secs(2);
+/// Settling that took so long is told of at the end.
+const LONG_SETTLING: Duration = Duration::from_secs(5);
+
+/// No answer came in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} seconds", .0.as_secs())]
+struct NoAnswer(Duration);
 
 /// One AWS call: where it goes, what it is, and what AWS is given time to settle.
 pub struct Call<'a> {
@@ -30,6 +54,36 @@ pub struct Call<'a> {
     operation: &'static str,
     settling: &'static [&'static str],
     settling_if: fn(&OpError) -> Option<Duration>,
+    once: bool,
+}
+
+/// How a call ended well.
+enum Taken<T, U> {
+    /// AWS answered it.
+    Answered(T),
+    /// An earlier attempt, whose answer was lost, had done it already.
+    Before(U),
+}
+
+/// What happened to a call so far.
+#[derive(Default)]
+struct Progress {
+    /// Attempts that were sent.
+    attempts: u32,
+    /// Attempts that failed otherwise than by not being settled.
+    failures: u32,
+    /// Whether AWS may have done it although nobody was told.
+    lost: bool,
+    /// Whether a session that AWS did not take any more was replaced.
+    renewed: bool,
+    /// What the last retry cost.
+    cost: Option<u32>,
+    /// When settling began, and what AWS said then.
+    settling: Option<(Duration, String)>,
+    /// Time spent waiting for turns and slots, and for AWS to settle.
+    uncounted: Duration,
+    /// The key that the last attempt was signed with.
+    key: Option<String>,
 }
 
 impl<'a> Call<'a> {
@@ -39,7 +93,7 @@ impl<'a> Call<'a> {
         service: &'static str,
         operation: &'static str,
     ) -> Self {
-        Call { session, region, service, operation, settling: &[], settling_if: |_| None }
+        Call { session, region, service, operation, settling: &[], settling_if: |_| None, once: false }
     }
 
     /// Error codes that mean "not visible yet" here: they are waited out for up to two minutes.
@@ -57,6 +111,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// A call that, sent twice, would make two of what it makes: it is not sent again once it may have got through.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
     /// Runs the call: waits for its turn, sends it, and tries again what is worth trying again.
     ///
     /// The SDK's own retries are off: their quota is shared by the whole process per service and Region, so that one
@@ -65,8 +126,46 @@ impl<'a> Call<'a> {
     /// # Errors
     ///
     /// What AWS answered last, classified, with account, Region, role, operation, attempts and request id.
-    pub async fn run<T, E, F, Fut>(self, mut send: F) -> Result<T, OpError>
+    pub async fn run<T, E, F, Fut>(self, send: F) -> Result<T, OpError>
     where
+        T: RequestId,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match self.drive(send, |_| None::<Infallible>).await? {
+            Taken::Answered(answer) => Ok(answer),
+            Taken::Before(never) => match never {},
+        }
+    }
+
+    /// Runs a call that answers a second time with an error: `is_done` tells the error that means "already done".
+    /// Where an earlier attempt's answer was lost, that is what it had done, and there is no answer but `None`;
+    /// otherwise it was somebody else, and it is the error it is.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Call::run`].
+    pub async fn run_or_done<T, E, F, Fut>(self, is_done: fn(&OpError) -> bool, send: F) -> Result<Option<T>, OpError>
+    where
+        T: RequestId,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match self.drive(send, |error| is_done(error).then_some(())).await? {
+            Taken::Answered(answer) => Ok(Some(answer)),
+            Taken::Before(()) => Ok(None),
+        }
+    }
+
+    async fn drive<T, U, E, F, Fut>(
+        self,
+        mut send: F,
+        is_done: impl Fn(&OpError) -> Option<U>,
+    ) -> Result<Taken<T, U>, OpError>
+    where
+        T: RequestId,
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -79,65 +178,212 @@ impl<'a> Call<'a> {
             operation = self.operation,
         );
         async move {
-            let clock = &self.session.aws.clock;
-            let start = clock.elapsed();
-            let mut attempt = 1;
-            loop {
-                let failed = match self.attempt(&mut send).await {
-                    Ok(answer) => {
-                        tracing::debug!(attempt, "answered");
-                        return Ok(answer);
-                    }
-                    Err(failed) => failed,
-                };
-                let error = error::translate(&failed, &self, attempt);
-                tracing::debug!(attempt, code = error.code, request_id = error.request_id, "failed");
-                let settling = self.patience(&error).is_some();
-                let Some(wait) = self.pause(&error, attempt, start) else { return Err(error) };
-                self.session.aws.events.tell(Event::CallRetried {
-                    account: self.session.account,
-                    region: self.region.clone(),
-                    service: self.service.into(),
-                    operation: self.operation.into(),
-                    attempt,
-                    code: error.code.unwrap_or_else(|| "no answer".to_owned()),
-                    wait,
-                    settling,
-                });
-                clock.sleep(wait).await;
-                attempt += 1;
-            }
+            let mut progress = Progress::default();
+            let result = self.attempts(&mut send, is_done, &mut progress).await;
+            let (id, error) = match &result {
+                Ok(Taken::Answered(answer)) => (answer.request_id().map(str::to_owned), None),
+                Ok(Taken::Before(_)) => (None, None),
+                Err(error) => (error.request_id.clone(), Some(error)),
+            };
+            self.ended(&progress, id, error);
+            result
         }
         .instrument(span)
         .await
     }
 
-    async fn attempt<T, E, F, Fut>(&self, send: &mut F) -> Result<T, SdkError<E, HttpResponse>>
+    async fn attempts<T, U, E, F, Fut>(
+        &self,
+        send: &mut F,
+        is_done: impl Fn(&OpError) -> Option<U>,
+        progress: &mut Progress,
+    ) -> Result<Taken<T, U>, OpError>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let limits = &self.session.aws.limits;
-        if !is_read(self.service, self.operation) {
-            limits.pace(self.session.account, self.region, self.service).await;
+        let aws = &self.session.aws;
+        let start = aws.clock.elapsed();
+        let line = aws.limits.line(self.session.payer(), self.region, self.service, self.operation);
+        loop {
+            let slot = self.turn(&aws.limits, &line, progress).await?;
+            progress.attempts += 1;
+            let answer = self.in_time(&aws.clock, send()).await;
+            drop(slot);
+            let failed = match answer {
+                Ok(answer) => {
+                    tracing::debug!(attempt = progress.attempts, "answered");
+                    aws.budgets.answered(self.session.account, progress.cost);
+                    return Ok(Taken::Answered(answer));
+                }
+                Err(failed) => failed,
+            };
+            let mut error = error::translate(&failed, self, progress.attempts);
+            tracing::debug!(attempt = progress.attempts, code = error.code, request_id = error.request_id, "failed");
+            if error.fault == Fault::Throttled {
+                aws.limits.throttled(&line);
+            }
+            if progress.lost
+                && let Some(done) = is_done(&error)
+            {
+                return Ok(Taken::Before(done));
+            }
+            progress.lost |= error::may_be_done(&failed, &error);
+            if error::is_expired(&error) && !progress.renewed && self.session.drop_credentials(progress.key.as_deref())
+            {
+                progress.renewed = true;
+                self.tell_retry(&error, progress, Duration::ZERO, false);
+                continue;
+            }
+            let settling = self.patience(&error).is_some();
+            match self.pause(&mut error, error::asked_pause(&failed), start, progress) {
+                Some(wait) => {
+                    self.tell_retry(&error, progress, wait, settling);
+                    aws.clock.sleep(wait).await;
+                }
+                None => return Err(error),
+            }
         }
-        let _permit = limits.permit().await;
-        send().await
     }
 
-    /// How long to wait before the next attempt; `None` gives up.
-    fn pause(&self, error: &OpError, attempt: u32, start: Duration) -> Option<Duration> {
-        if let Some(patience) = self.patience(error) {
-            let wait = SETTLE_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(attempt.min(8)));
-            return (self.session.aws.clock.elapsed() + wait < start + patience).then_some(wait);
+    /// Waits until the call may be sent: for its turn in the line, for credentials that are good, and for a slot. The
+    /// slot comes last, so that nothing that waits keeps others from sending: least of all a hop that has to be assumed
+    /// again, which needs a slot of its own.
+    async fn turn<'l>(
+        &self,
+        limits: &'l Limits,
+        line: &Arc<Line>,
+        progress: &mut Progress,
+    ) -> Result<Slot<'l>, OpError> {
+        let clock = &self.session.aws.clock;
+        let from = clock.elapsed();
+        limits.turn(line).await;
+        let slot = loop {
+            let credentials = self.session.ready().await?;
+            let slot = limits.slot(self.session.account).await;
+            match credentials {
+                Some(credentials) if credentials.expiry().is_some_and(|end| end <= clock.wall()) => {}
+                credentials => {
+                    progress.key = credentials.map(|credentials| credentials.access_key_id().to_owned());
+                    break slot;
+                }
+            }
+        };
+        progress.uncounted += clock.elapsed().saturating_sub(from);
+        Ok(slot)
+    }
+
+    async fn in_time<T, E>(
+        &self,
+        clock: &Clock,
+        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, SdkError<E, HttpResponse>> {
+        let late = clock.sleep(ATTEMPT_TIME);
+        futures::pin_mut!(answer);
+        match select(answer, late).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(SdkError::timeout_error(NoAnswer(ATTEMPT_TIME))),
         }
-        let worth_it = matches!(error.fault, Fault::Throttled | Fault::Unreachable);
-        (worth_it && attempt < MAX_ATTEMPTS).then(|| jittered(FIRST_PAUSE * 2u32.saturating_pow(attempt - 1)))
+    }
+
+    /// How long to wait before the next attempt; `None` gives up, and the error then says why.
+    fn pause(
+        &self,
+        error: &mut OpError,
+        asked: Option<Duration>,
+        start: Duration,
+        progress: &mut Progress,
+    ) -> Option<Duration> {
+        let now = self.session.aws.clock.elapsed();
+        if let Some(patience) = self.patience(error) {
+            let wait = SETTLE_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow(progress.attempts.min(8)));
+            let code = error.code.clone().unwrap_or_else(|| "not settled".to_owned());
+            let (since, _) = progress.settling.get_or_insert((now, code));
+            if now + wait >= *since + patience {
+                return None;
+            }
+            progress.uncounted += wait;
+            return Some(wait);
+        }
+        let (cost, most) = match error.fault {
+            Fault::Throttled => (budget::THROTTLED, MAX_ATTEMPTS),
+            Fault::NotOffered if error.code.is_none() => (budget::UNREACHABLE, UNRESOLVED_ATTEMPTS),
+            Fault::Unreachable if self.once && progress.lost => {
+                error.hint = Some(hint::unknown(error));
+                return None;
+            }
+            Fault::Unreachable => (budget::UNREACHABLE, MAX_ATTEMPTS),
+            _ => return None,
+        };
+        progress.failures += 1;
+        if progress.failures >= most {
+            return None;
+        }
+        let pause = (FIRST_PAUSE * 2u32.saturating_pow(progress.failures - 1)).min(MAX_PAUSE);
+        // Between half of the pause and all of it, so that calls that were throttled together do not come back together.
+        let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0).max(asked.unwrap_or_default().min(MAX_ASKED_PAUSE));
+        if now + wait >= start + progress.uncounted + CALL_TIME {
+            hint::out_of_time(error);
+            return None;
+        }
+        if !self.session.aws.budgets.spend(self.session.account, cost) {
+            hint::out_of_budget(error);
+            return None;
+        }
+        progress.cost = Some(cost);
+        Some(wait)
     }
 
     /// How long the error is waited out, if it means "not visible yet" here.
     fn patience(&self, error: &OpError) -> Option<Duration> {
         if error.has_code(self.settling) { Some(PATIENCE) } else { (self.settling_if)(error) }
+    }
+
+    fn tell_retry(&self, error: &OpError, progress: &Progress, wait: Duration, settling: bool) {
+        self.session.aws.events.tell(Event::CallRetried {
+            account: self.session.account,
+            region: self.region.clone(),
+            service: self.service.into(),
+            operation: self.operation.into(),
+            attempt: progress.attempts,
+            code: error.code.clone().unwrap_or_else(|| "no answer".to_owned()),
+            wait,
+            settling,
+        });
+    }
+
+    /// Tells what there is to tell of a call that is over.
+    fn ended(&self, progress: &Progress, request_id: Option<String>, error: Option<&OpError>) {
+        let aws = &self.session.aws;
+        if let Some((since, code)) = &progress.settling {
+            let waited = aws.clock.elapsed().saturating_sub(*since);
+            if waited >= LONG_SETTLING {
+                aws.events.tell(Event::Settled {
+                    account: self.session.account,
+                    region: self.region.clone(),
+                    service: self.service.into(),
+                    operation: self.operation.into(),
+                    code: code.clone(),
+                    waited,
+                    given_up: error.is_some(),
+                });
+            }
+        }
+        let nothing_sent = progress.attempts == 0 || error.is_some_and(|error| error.fault == Fault::Refused);
+        if nothing_sent || !is_mutating(self.service, self.operation) {
+            return;
+        }
+        aws.events.tell(Event::CallEnded {
+            account: self.session.account,
+            region: self.region.clone(),
+            role: self.session.role.clone(),
+            service: self.service.into(),
+            operation: self.operation.into(),
+            attempts: progress.attempts,
+            request_id,
+            error: error.cloned(),
+        });
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -155,14 +401,6 @@ impl<'a> Call<'a> {
     pub(super) fn operation(&self) -> &'static str {
         self.operation
     }
-}
-
-/// Between half of the pause and all of it, so that calls that were throttled together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let pause = pause.min(MAX_PAUSE);
-    let nanos =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    pause.mul_f64(0.5 + f64::from(nanos % 1000) / 2000.0)
 }
 
 /// Turns "there is none" into `None`: AWS says it with an error code.

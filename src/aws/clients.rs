@@ -5,11 +5,12 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::{ConfigBag, IdentityCache, Intercept};
+use aws_sdk_sts::config::{AsyncSleep, ConfigBag, IdentityCache, Intercept, SharedAsyncSleep, Sleep};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -20,11 +21,14 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
+use super::assume::{Provider, Shared};
+use super::budget::Budgets;
 use super::call::Call;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Purpose};
 use super::limits::Limits;
+use super::rates::Rates;
 use crate::clock::Clock;
-use crate::model::{AccountId, Partition, Region};
+use crate::model::{AccountId, OpError, Partition, Region};
 use crate::report::Events;
 use crate::services::Service;
 
@@ -37,6 +41,8 @@ pub struct Start {
     pub partition: Partition,
     /// Requests in flight over all accounts.
     pub parallelism: usize,
+    /// Whether AWS's documented rates are kept to.
+    pub rates: Rates,
     /// The time.
     pub clock: Clock,
 }
@@ -62,6 +68,7 @@ pub enum StartError {
 pub struct Aws {
     pub(super) base: SdkConfig,
     pub(super) limits: Limits,
+    pub(super) budgets: Budgets,
     pub(super) clock: Clock,
     pub(super) events: Events,
     ledger: Arc<Ledger>,
@@ -79,13 +86,8 @@ impl Aws {
             .http_client(http_client()?)
             .region(region)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(Duration::from_secs(30))
-                    .operation_timeout(Duration::from_secs(30))
-                    .build(),
-            )
+            // Attempts and whole calls are timed where they are made, see `Call`.
+            .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Ok(name) = AppName::new(concat!("baseline-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
@@ -93,11 +95,21 @@ impl Aws {
         if let Some(profile) = &start.profile {
             loader = loader.profile_name(profile);
         }
-        Ok(Arc::new(Aws::with_config(loader.load().await, start.parallelism, start.clock.clone(), events)))
+        Ok(Arc::new(Aws::with_config(loader.load().await, start, events)))
     }
 
-    pub(crate) fn with_config(base: SdkConfig, parallelism: usize, clock: Clock, events: Events) -> Self {
-        Aws { base, limits: Limits::new(parallelism, clock.clone()), clock, events, ledger: Arc::default() }
+    /// On settings that are there already: whatever the SDK itself waits for goes by the same clock as everything else.
+    pub(crate) fn with_config(base: SdkConfig, start: &Start, events: Events) -> Self {
+        let clock = start.clock.clone();
+        let base = base.into_builder().sleep_impl(SharedAsyncSleep::new(ByClock(clock.clone()))).build();
+        Aws {
+            base,
+            limits: Limits::new(start.parallelism, start.rates, clock.clone()),
+            budgets: Budgets::default(),
+            clock,
+            events,
+            ledger: Arc::default(),
+        }
     }
 
     /// The time, for whatever else of the run waits.
@@ -111,6 +123,16 @@ impl Aws {
     }
 }
 
+/// The SDK's way of waiting, by our clock.
+#[derive(Debug)]
+struct ByClock(Clock);
+
+impl AsyncSleep for ByClock {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(self.0.sleep(duration))
+    }
+}
+
 /// One HTTP client for the whole process, so that connections and TLS sessions are shared per host.
 fn http_client() -> Result<SharedHttpClient, StartError> {
     let mut roots = TrustStore::default();
@@ -119,7 +141,7 @@ fn http_client() -> Result<SharedHttpClient, StartError> {
             .map_err(|source| StartError::CaBundle { path: path.to_string_lossy().into_owned(), source })?;
         roots = roots.with_pem_certificate(pem);
     }
-    let tls = TlsContext::builder().with_trust_store(roots).build().map_err(|e| StartError::Tls(e.into()))?;
+    let context = TlsContext::builder().with_trust_store(roots).build().map_err(|e| StartError::Tls(e.into()))?;
     Ok(Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder();
         if let Some(settings) = settings {
@@ -130,8 +152,8 @@ fn http_client() -> Result<SharedHttpClient, StartError> {
         }
         connector
             .proxy_config(ProxyConfig::from_env())
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .tls_context(tls.clone())
+            .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(context.clone())
             .build()
     }))
 }
@@ -143,6 +165,20 @@ pub enum Access {
     Read,
     /// Those on the write lists do, too.
     Write,
+    /// Only what it takes to keep the tool's own lock, record and notices: they are counted apart.
+    Own,
+}
+
+/// What a session signs with.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// What the environment has.
+    Ambient,
+    /// These.
+    #[cfg(test)]
+    Keys(SharedCredentialsProvider),
+    /// A role that is assumed hop by hop.
+    Hop(Arc<Provider>),
 }
 
 /// One account, entered and confirmed, with its clients.
@@ -153,7 +189,8 @@ pub struct Session {
     pub role: String,
     pub(super) aws: Arc<Aws>,
     access: Access,
-    credentials: Option<SharedCredentialsProvider>,
+    way: Way,
+    payer: AccountId,
     confirmed: bool,
     sts: OnceLock<aws_sdk_sts::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
@@ -177,14 +214,12 @@ macro_rules! client {
             self.$name.get_or_init(|| {
                 let mut builder =
                     $sdk::config::Builder::from(&self.aws.base).interceptor(self.guard(stringify!($name)));
-                if let Some(credentials) = &self.credentials {
-                    builder.set_credentials_provider(Some(credentials.clone()));
+                if let Some(credentials) = self.credentials() {
+                    // Our providers cache and renew by themselves; the SDK's cache holds 64 identities and evicts at
+                    // random.
+                    builder.set_credentials_provider(Some(credentials));
+                    builder = builder.identity_cache(IdentityCache::no_cache());
                 }
-                // Our providers cache and renew by themselves; the SDK's cache holds 64 identities and evicts at random.
-                let builder = match self.credentials {
-                    Some(_) => builder.identity_cache(IdentityCache::no_cache()),
-                    None => builder,
-                };
                 $(let builder = $configure(self, builder);)?
                 $sdk::Client::from_conf(builder.build())
             })
@@ -198,7 +233,7 @@ impl Session {
         account: AccountId,
         role: String,
         access: Access,
-        credentials: Option<SharedCredentialsProvider>,
+        way: Way,
         confirmed: bool,
     ) -> Self {
         Session {
@@ -206,7 +241,8 @@ impl Session {
             role,
             aws,
             access,
-            credentials,
+            way,
+            payer: account,
             confirmed,
             sts: OnceLock::new(),
             ec2: OnceLock::new(),
@@ -221,6 +257,12 @@ impl Session {
             sns: OnceLock::new(),
             sqs: OnceLock::new(),
         }
+    }
+
+    /// Says whose rates the session's calls count against, where it is not the account they are for.
+    pub(super) fn paid_by(mut self, payer: AccountId) -> Self {
+        self.payer = payer;
+        self
     }
 
     client!(
@@ -280,6 +322,44 @@ impl Session {
         Call::new(self, region, service, operation)
     }
 
+    /// The time, for whatever else waits.
+    pub fn clock(&self) -> &Clock {
+        &self.aws.clock
+    }
+
+    /// Whose rates its calls count against.
+    pub(super) fn payer(&self) -> AccountId {
+        self.payer
+    }
+
+    fn credentials(&self) -> Option<SharedCredentialsProvider> {
+        match &self.way {
+            Way::Ambient => None,
+            #[cfg(test)]
+            Way::Keys(keys) => Some(keys.clone()),
+            Way::Hop(provider) => Some(SharedCredentialsProvider::new(Shared(provider.clone()))),
+        }
+    }
+
+    /// Makes sure that the hops' sessions are good, and answers the last one's; `None` where there are no hops.
+    pub(super) async fn ready(&self) -> Result<Option<Credentials>, OpError> {
+        match &self.way {
+            Way::Hop(provider) => provider.clone().credentials().await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Throws away what AWS takes no longer; whether there is a way to get something new.
+    pub(super) fn drop_credentials(&self, key: Option<&str>) -> bool {
+        match (&self.way, key) {
+            (Way::Hop(provider), Some(key)) => {
+                provider.forget(key);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether `GetCallerIdentity` has confirmed the credentials: from then on, "invalid token" means that a Region
     /// does not accept them, not that they are wrong.
     pub(super) fn confirmed(&self) -> bool {
@@ -316,6 +396,15 @@ fn is_write(service: &str, operation: &str) -> bool {
     service.parse::<Service>().is_ok_and(|service| service.writes().contains(&operation))
 }
 
+/// What the tool's own lock, record and notices take: those that read, and those that write.
+const OWN_READS: &[(&str, &str)] = &[("s3", "GetObject")];
+const OWN_WRITES: &[(&str, &str)] = &[("s3", "PutObject"), ("sns", "Publish")];
+
+/// Whether an operation changes something, the tool's own lock, record and notices included.
+pub(super) fn is_mutating(service: &str, operation: &str) -> bool {
+    !is_read(service, operation) && !OWN_READS.contains(&(service, operation))
+}
+
 /// Installed in every client: counts what is sent, and lets nothing through that no service lists: without write access
 /// the reads alone, with it the writes besides.
 ///
@@ -327,11 +416,26 @@ struct Guard {
     ledger: Arc<Ledger>,
 }
 
+impl Guard {
+    /// What the operation may be sent for; `None` is not at all.
+    fn purpose(&self, operation: &str) -> Option<Purpose> {
+        let listed = |list: &[(&str, &str)]| list.contains(&(self.service, operation));
+        match self.access {
+            Access::Own if listed(OWN_WRITES) => Some(Purpose::Own),
+            Access::Own => listed(OWN_READS).then_some(Purpose::Read),
+            _ if is_read(self.service, operation) => Some(Purpose::Read),
+            Access::Write => is_write(self.service, operation).then_some(Purpose::Write),
+            Access::Read => None,
+        }
+    }
+}
+
 /// The guard's refusal: nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{service}:{operation} is {}", match access {
     Access::Read => "not on the list of reads, and this run may only read",
     Access::Write => "neither on the list of reads nor on that of writes",
+    Access::Own => "not what the lock, the record or a notice takes",
 })]
 pub(super) struct Refused {
     service: &'static str,
@@ -352,7 +456,7 @@ impl Intercept for Guard {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
-        if is_read(self.service, operation) || (self.access == Access::Write && is_write(self.service, operation)) {
+        if self.purpose(operation).is_some() {
             return Ok(());
         }
         Err(Refused { service: self.service, operation: operation.to_owned(), access: self.access }.into())
@@ -366,7 +470,8 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = bag.load::<Metadata>() {
             let operation = metadata.name();
-            self.ledger.count(self.service, operation, !is_read(self.service, operation));
+            // What gets here had a purpose when it set out.
+            self.ledger.count(self.service, operation, self.purpose(operation).unwrap_or(Purpose::Write));
         }
         Ok(())
     }

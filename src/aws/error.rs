@@ -1,5 +1,5 @@
-use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -9,6 +9,7 @@ use aws_types::request_id::RequestId;
 
 use super::call::Call;
 use super::clients::Refused;
+use super::hint;
 use crate::model::{Fault, OpError};
 
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"];
@@ -22,9 +23,23 @@ const NOT_ACCEPTED: &[&str] = &[
     "OptInRequired",
     "RegionDisabledException",
 ];
-const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
-/// The codes that mean a rate, as the SDK's own classifier lists them, without `LimitExceededException`, which in most
-/// services is a quota that no waiting helps.
+/// What an account that AWS holds back is answered: S3 API Reference, "Error responses" (the first three); EC2 API
+/// Reference, "Error codes" (`Blocked`, `PendingVerification`); the others' is what AWS's "Common errors" call a missing
+/// subscription. Most often such an account is not reached at all, and all there is to see is an `AssumeRole` denied.
+const HELD_BACK: &[&str] = &[
+    "AccountProblem",
+    "AllAccessDisabled",
+    "NotSignedUp",
+    "Blocked",
+    "PendingVerification",
+    "SubscriptionRequiredException",
+];
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
+/// The date of a request was not AWS's ("Common errors" of every API Reference; S3 API Reference, "Error responses").
+pub(super) const WRONG_TIME: &[&str] = &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+/// The codes that mean a rate, as the SDK's own classifier lists them (aws-runtime, `THROTTLING_ERRORS`), with
+/// `Throttled` and `KmsThrottled` of SNS and SQS, and without `LimitExceededException`: in every service that is called
+/// here it is a quota (API References of AWS Config, EventBridge, IAM, KMS), that no waiting helps.
 const THROTTLED: &[&str] = &[
     "Throttling",
     "ThrottlingException",
@@ -32,27 +47,51 @@ const THROTTLED: &[&str] = &[
     "RequestThrottled",
     "RequestThrottledException",
     "Throttled",
+    "KMSThrottling",
+    "KMSThrottlingException",
+    "KMS.ThrottlingException",
+    "KmsThrottled",
     "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
     "SlowDown",
     "PriorRequestNotComplete",
     "EC2ThrottledException",
-    "TransactionInProgressException",
-    "ConcurrentModificationException",
 ];
+/// Somebody writes the same thing at this moment: EventBridge and SNS API References (the first two), IAM API Reference
+/// (`ConcurrentModification`, `EntityTemporarilyUnmodifiable`), S3 API Reference (`OperationAborted`).
+pub(super) const BUSY: &[&str] = &[
+    "ConcurrentModificationException",
+    "ConcurrentAccess",
+    "ConcurrentAccessException",
+    "ConcurrentModification",
+    "EntityTemporarilyUnmodifiable",
+    "EntityTemporarilyUnmodifiableException",
+    "OperationAborted",
+    "TransactionInProgressException",
+];
+/// AWS waited for the rest of the request (S3 API Reference, "Error responses"; aws-runtime, `TRANSIENT_ERRORS`).
+const TRANSIENT: &[&str] = &["RequestTimeout", "RequestTimeoutException"];
 const QUOTA: &[&str] = &[
     "LimitExceeded",
     "LimitExceededException",
     "MaxNumberOfConfigRulesExceededException",
     "MaxNumberOfConfigurationRecordersExceededException",
     "MaxNumberOfDeliveryChannelsExceededException",
+    "MaxNumberOfRetentionConfigurationsExceededException",
     "MaximumNumberOfTrailsExceededException",
+    "OverLimit",
     "PolicyLengthExceededException",
     "SubscriptionLimitExceeded",
+    "SubscriptionLimitExceededException",
     "TagLimitExceeded",
+    "TagLimitExceededException",
+    "TagsLimitExceededException",
     "TooManyBuckets",
+    "TooManyTagsException",
     "TopicLimitExceeded",
+    "TopicLimitExceededException",
 ];
 const UNSETTLED: &[&str] = &[
     "InsufficientS3BucketPolicyException",
@@ -64,10 +103,20 @@ const UNSETTLED: &[&str] = &[
     "KmsKeyNotFoundException",
     "S3BucketDoesNotExistException",
 ];
+/// The service does not know the operation: what the JSON protocols answer where a Region has not got it (Smithy, "AWS
+/// JSON 1.1 protocol", `UnknownOperationException`).
+const UNKNOWN_OPERATION: &str = "UnknownOperationException";
 
 /// What GuardDuty says of a bucket or key whose policy does not admit it. It has one code, `BadRequestException`, for
 /// everything that is wrong with a request, so that only the message tells.
 const GUARDDUTY_MAY_NOT: &str = "does not have permission";
+
+/// What hyper says when a connection was never made, so that nothing was sent.
+const NOT_CONNECTED: &str = "client error (Connect)";
+/// What resolvers say when there is no such name, as opposed to when they cannot tell (`EAI_NONAME` and `EAI_NODATA` of
+/// Linux and macOS).
+const NO_SUCH_NAME: &[&str] =
+    &["Name or service not known", "No address associated with hostname", "nodename nor servname provided"];
 
 /// Makes an [`OpError`] of what the SDK answered.
 pub(super) fn translate<E>(failed: &SdkError<E, HttpResponse>, call: &Call<'_>, attempts: u32) -> OpError
@@ -100,6 +149,10 @@ where
     let fault = match failed {
         _ if refused.is_some() => Fault::Refused,
         _ if lacking.is_some() => Fault::Credentials,
+        // Where STS has answered, names do resolve.
+        SdkError::DispatchFailure(_) if call.session().confirmed() && says_any(&message, NO_SUCH_NAME) => {
+            Fault::NotOffered
+        }
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Fault::Unreachable,
         SdkError::ResponseError(_) => Fault::Unreachable,
         SdkError::ConstructionFailure(_) => Fault::Credentials,
@@ -118,8 +171,40 @@ where
         attempts,
         hint: None,
     };
-    error.hint = hint(&error);
+    error.hint = hint::next_step(&error);
     error
+}
+
+fn says_any(message: &str, texts: &[&str]) -> bool {
+    texts.iter().any(|text| message.contains(text))
+}
+
+/// Whether AWS may have done what it was asked, although it did not say so: the answer was lost, or was that of a server
+/// that had failed midway.
+pub(super) fn may_be_done<E>(failed: &SdkError<E, HttpResponse>, error: &OpError) -> bool
+where
+    E: Error + Send + Sync + 'static,
+{
+    match failed {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::DispatchFailure(_) => error.fault == Fault::Unreachable && !error.message.contains(NOT_CONNECTED),
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        _ => error.fault == Fault::Unreachable,
+    }
+}
+
+/// Whether the session has ended: AWS knew it once and takes it no longer.
+pub(super) fn is_expired(error: &OpError) -> bool {
+    error.has_code(EXPIRED)
+}
+
+/// The pause that the answer asks for: `Retry-After` in seconds (RFC 9110), `x-amz-retry-after` in milliseconds (the
+/// SDK's retry behaviour of 2026).
+pub(super) fn asked_pause<E>(failed: &SdkError<E, HttpResponse>) -> Option<Duration> {
+    let headers = failed.raw_response()?.headers();
+    let number = |name: &str| headers.get(name)?.trim().parse::<u64>().ok();
+    let milliseconds = number("x-amz-retry-after").map(Duration::from_millis);
+    milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
 /// A HEAD request's answer has no body to carry a code.
@@ -128,6 +213,7 @@ fn bodiless_code(service: &str, status: Option<u16>) -> Option<&'static str> {
         ("s3", 404) => Some("NotFound"),
         ("s3", 403) => Some("AccessDenied"),
         ("s3", 301) => Some("PermanentRedirect"),
+        ("s3", 503) => Some("SlowDown"),
         _ => None,
     }
 }
@@ -135,124 +221,33 @@ fn bodiless_code(service: &str, status: Option<u16>) -> Option<&'static str> {
 fn classify(code: Option<&str>, message: &str, status: Option<u16>, call: &Call<'_>) -> Fault {
     let is = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
     if is(DENIED) {
-        if message.contains("service control policy") {
+        if message.contains("service control policy") || message.contains("resource control policy") {
             Fault::DeniedByScp
         } else if call.operation() == "AssumeRole" {
             Fault::AssumeRefused
         } else {
             Fault::Denied
         }
+    } else if is(HELD_BACK) || (is(&["OptInRequired"]) && call.service() == "ec2" && call.session().confirmed()) {
+        // EC2 is asked only for the Regions, in one that every account has.
+        Fault::AccountClosed
     } else if is(NOT_ACCEPTED) {
         if call.session().confirmed() { Fault::RegionDisabled } else { Fault::Credentials }
-    } else if is(EXPIRED) {
+    } else if is(EXPIRED) || is(WRONG_TIME) {
         Fault::Credentials
-    } else if is(THROTTLED) {
+    } else if is(THROTTLED) || is(BUSY) || (code.is_none() && status == Some(429)) {
         Fault::Throttled
     } else if is(QUOTA) {
         Fault::Quota
     } else if is(UNSETTLED) || (call.service() == "guardduty" && message.contains(GUARDDUTY_MAY_NOT)) {
         Fault::Unsettled
-    } else if status.is_some_and(|status| status >= 500) {
+    } else if is(&[UNKNOWN_OPERATION]) {
+        Fault::NotOffered
+    } else if is(TRANSIENT) || status.is_some_and(|status| status >= 500) {
         Fault::Unreachable
     } else {
         Fault::Other
     }
-}
-
-/// The next step, in one sentence.
-fn hint(error: &OpError) -> Option<String> {
-    let role = error.role.as_deref().unwrap_or("the caller");
-    let action = iam_action(&error.service, &error.operation);
-    let text = match error.fault {
-        Fault::AssumeRefused if error.message.contains("MultiFactorAuthentication") => {
-            "give the code that the device shows now, since each works once; if it was right, check `mfa_serial` in \
-             profiles.toml"
-                .to_owned()
-        }
-        Fault::AssumeRefused => format!(
-            "check that the role exists, that its trust policy names {role}, that `external_id` in profiles.toml is the \
-             one it asks for, and that {role} may call sts:AssumeRole on it"
-        ),
-        Fault::Denied => format!(
-            "allow `{action}` to {role} (identity policy, permissions boundary and the resource's own policy all count){or}, \
-             then run again",
-            or = match action.as_ref() {
-                "ec2:DescribeRegions" => ", or list the account's Regions with `regions.list` in profiles.toml",
-                _ => "",
-            }
-        ),
-        Fault::DeniedByScp => format!(
-            "a service control policy of the organization that owns {} forbids `{action}`: ask its administrator for an \
-             exception, or leave the region or account out in profiles.toml",
-            error.account
-        ),
-        Fault::RegionDisabled => format!(
-            "enable {region} in account {account}, or leave it out of its `regions` in profiles.toml",
-            region = error.region,
-            account = error.account
-        ),
-        Fault::Credentials if error.code.is_none() => {
-            "sign in, or name credentials to start from (`profile` under [jump], AWS_PROFILE, keys, the role of the \
-             machine); `aws sts get-caller-identity` shows what there is"
-                .to_owned()
-        }
-        Fault::Credentials => {
-            "check the starting credentials (`aws sts get-caller-identity`), and sign in again if they expired"
-                .to_owned()
-        }
-        Fault::Throttled => "run again later, or with a smaller --parallelism".to_owned(),
-        Fault::Quota => format!("raise the quota in account {}, or remove what uses it up", error.account),
-        Fault::Unreachable => {
-            "check the network, the proxy settings and any AWS_ENDPOINT_URL, then run again".to_owned()
-        }
-        Fault::Unsettled => {
-            "AWS did not accept the policy within two minutes: compare it with `baseline plan`, then run again"
-                .to_owned()
-        }
-        Fault::Other if error.service == "guardduty" => return guardduty_hint(error),
-        Fault::AccountClosed
-        | Fault::NotOffered
-        | Fault::Interrupted
-        | Fault::WrongAccount
-        | Fault::Refused
-        | Fault::Other => return None,
-    };
-    Some(text)
-}
-
-/// The next step after a request that GuardDuty refused (AWS.md, section 5: one code, told apart by its message).
-fn guardduty_hint(error: &OpError) -> Option<String> {
-    let (region, account) = (&error.region, error.account);
-    let said = |text: &str| error.message.contains(text);
-    if said("detector already exists") {
-        Some(format!(
-            "somebody made a detector in {account}/{region} after the plan was made: run again, and it is taken as it is"
-        ))
-    } else if said("not owned by the current account") {
-        Some(format!("the detector in {account}/{region} was deleted or replaced after the plan was made: run again"))
-    } else if said("publishing destination") && said("already exists") {
-        Some("somebody made an export after the plan was made: run again, and it is taken as it is".to_owned())
-    } else {
-        None
-    }
-}
-
-/// The IAM action that an operation needs, where it is not spelt the same.
-///
-/// Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon S3 and EventBridge.
-pub fn iam_action<'a>(service: &'a str, operation: &'a str) -> Cow<'a, str> {
-    let action = match (service, operation) {
-        ("s3", "HeadBucket" | "ListObjectsV2") => "ListBucket",
-        ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
-        ("s3", "PutBucketEncryption") => "PutEncryptionConfiguration",
-        ("s3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
-        ("s3", "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
-        ("s3", "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
-        ("s3", "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle") => "PutLifecycleConfiguration",
-        (_, operation) => operation,
-    };
-    let prefix = if service == "eventbridge" { "events" } else { service };
-    Cow::Owned(format!("{prefix}:{action}"))
 }
 
 /// Walks an error's sources for one of a type.

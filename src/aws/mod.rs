@@ -2,11 +2,14 @@
 //! call goes through.
 
 mod assume;
+mod budget;
 mod call;
 mod clients;
 mod error;
+mod hint;
 mod ledger;
 mod limits;
+mod rates;
 mod regions;
 #[cfg(test)]
 mod tests;
@@ -14,8 +17,9 @@ mod tests;
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};
 pub use clients::{Access, Aws, Session, Start, StartError};
-pub use error::iam_action;
+pub use hint::iam_action;
 pub use ledger::Ledger;
+pub use rates::Rates;
 pub use regions::enabled_regions;
 
 /// Sends an SDK operation to a Region: one client per account and service serves every Region, which costs 12 µs a

@@ -29,18 +29,21 @@ pub(super) fn run(args: &AccountsArgs, common: &CommonArgs, screen: &mut Screen)
         run.progress.finish();
         Ok((run.loaded.profiles, estate))
     })?;
-    match args.run.format {
-        Format::Human => screen.data(&table(&profiles, &estate))?,
-        Format::Json => screen.data(&format!("{:#}\n", document(&profiles, &estate)))?,
-    }
     let errors = || estate.iter().filter_map(|account| account.regions.as_ref().err());
-    Ok(if errors().any(|error| error.fault == Fault::WrongAccount) {
+    let exit = if errors().any(|error| error.fault == Fault::WrongAccount) {
         Exit::Error
     } else if errors().next().is_some() {
         Exit::Incomplete
     } else {
         Exit::Success
-    })
+    };
+    if !(common.quiet && exit == Exit::Success) {
+        match args.run.format {
+            Format::Human => screen.data(&table(&profiles, &estate))?,
+            Format::Json => screen.data(&format!("{:#}\n", document(&profiles, &estate)))?,
+        }
+    }
+    Ok(exit)
 }
 
 fn duty(account: &Account) -> &'static str {

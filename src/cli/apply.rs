@@ -1,8 +1,9 @@
 //! `baseline apply`
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -51,7 +52,7 @@ pub(super) struct ApplyArgs {
 }
 
 pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let can_ask = !args.run.no_input && std::io::stdin().is_terminal();
+    let can_ask = !args.run.no_input && screen.can_ask();
     if !args.yes && !can_ask {
         return Err(CliError::Usage(
             "apply asks before it writes, and there is no terminal to ask on: say --yes, or look first with `baseline \
@@ -68,15 +69,17 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let (plan, options, looked) = match saved {
             None => {
                 let options = plan::options(&run, args.leave.allowed());
-                let plan = survey.plan(baseline, &options).await;
+                let plan = Arc::new(survey.plan(baseline, &options).await);
                 run.progress.finish();
-                present(&plan, args.run.format, common, screen)?;
+                run.events.tell(Event::Planned { plan: plan.clone() });
+                present(&plan, args, common, screen)?;
                 (plan, options, None)
             }
             Some(saved) => {
                 let options = plan::options(&run, saved.origin.allowed);
-                let plan = to_go_by(saved, &run, args, common, screen)?;
-                present(&plan, args.run.format, common, screen)?;
+                let plan = Arc::new(to_go_by(saved, &run, args, common, screen)?);
+                run.events.tell(Event::Planned { plan: plan.clone() });
+                present(&plan, args, common, screen)?;
                 // What can be told before anybody is asked, and before a lock is taken for nothing.
                 let looked = survey.revise(baseline, &options, &plan, None).await;
                 run.progress.finish();
@@ -87,7 +90,7 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
             }
         };
         let (to_make, settled) = match &looked {
-            None => (&plan, &[][..]),
+            None => (&*plan, &[][..]),
             Some(Revised { plan, settled }) => (plan, &settled[..]),
         };
         if to_make.changes.is_empty() {
@@ -171,14 +174,15 @@ fn in_order(plan: &Plan, settled: &[(Address, Outcome)], made: Vec<(Address, Out
     plan.changes.iter().filter_map(|change| outcomes.remove_entry(&change.address)).collect()
 }
 
-/// Shows the plan before anything is written; on stderr where stdout is for JSON.
-fn present(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
-    if common.quiet && plan.changes.is_empty() && plan.complete() {
+/// Shows the plan before anything is written; on stderr where stdout is for JSON. Quiet, only to ask about it.
+fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
+    if common.quiet && (args.yes || plan.changes.is_empty()) {
         return Ok(());
     }
-    let text = format!("{}{}", human::plan(plan, common.verbose > 0), human::plan_summary(plan));
-    match format {
+    let text = plan::in_words(plan, plan::exit(plan), common, screen);
+    match args.run.format {
         Format::Human => screen.data(&format!("{text}\n")),
+        Format::Json if screen.is_unattended() && plan.changes.is_empty() => Ok(()),
         Format::Json => {
             screen.note(&text);
             Ok(())
@@ -202,14 +206,26 @@ fn report(
     common: &CommonArgs,
     screen: &mut Screen,
 ) -> Result<(), CliError> {
+    let all_is_well = exit(plan, applied) == Exit::Success;
+    if common.quiet && all_is_well {
+        return Ok(());
+    }
     match format {
         Format::Json => screen.document(|out| json::write_apply(plan, &applied.ended(), out)),
+        Format::Human if common.quiet => {
+            let mut text = human::problems(plan);
+            if applied.outcomes.is_empty() {
+                text.push_str(&human::plan_summary(plan));
+            } else {
+                text.push_str(&human::outcomes(plan, &applied.outcomes));
+                text.push_str(&human::waits(plan, &applied.waits));
+                text.push_str(&human::outcome_summary(&applied.outcomes));
+            }
+            screen.data(&format!("{text}\n"))
+        }
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);
-            if common.quiet && problems.is_empty() {
-                return Ok(());
-            }
             let waits = human::waits(plan, &applied.waits);
             screen.data(&format!("\n{problems}{waits}{}\n", human::outcome_summary(&applied.outcomes)))
         }

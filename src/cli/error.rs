@@ -75,6 +75,21 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("profiles.toml has no security account, or no baseline was read")]
     NoSecurityAccount,
+    /// There is something already where the record of the run should go.
+    #[cfg(feature = "aws")]
+    #[error("{} is there already, and nothing was done", path.display())]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record cannot be read.
+    #[error("cannot read {} as the record of a run", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: crate::report::record::RecordError,
+    },
     /// The runtime could not be started.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
@@ -145,11 +160,12 @@ impl CliError {
             CliError::Files(_)
             | CliError::Unreadable { .. }
             | CliError::PlanUnreadable { .. }
-            | CliError::Plan { .. } => Exit::Data,
+            | CliError::Plan { .. }
+            | CliError::Record { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
-            CliError::Usage(_) => Exit::Usage,
+            CliError::Usage(_) | CliError::Recorded { .. } => Exit::Usage,
             #[cfg(feature = "aws")]
             CliError::Interrupted { signal, .. } => Exit::Signal(*signal),
             #[cfg(feature = "aws")]
@@ -174,6 +190,12 @@ impl CliError {
                     _ => format!("{option} FILE or {variable} names another file"),
                 })
             }
+            #[cfg(feature = "aws")]
+            CliError::Recorded { .. } => Some(
+                "a record is of one run, and nothing is written over or behind another: name a file that is not there, \
+                 such as --events run-$(date +%Y%m%dT%H%M%S).jsonl, or an empty one, a pipe or a device"
+                    .to_owned(),
+            ),
             CliError::Plan { source, .. } => Some(source.help()),
             #[cfg(feature = "aws")]
             CliError::Occupied { .. } => {
@@ -192,22 +214,38 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
         #[cfg(feature = "aws")]
         CliError::Interrupted { error, .. } => drop(report(error, screen)),
         CliError::Files(problems) => {
-            screen.note(&render(problems, screen));
-            screen.note(&format!("error: {problems}"));
+            screen.error(&render(problems, screen));
+            screen.error(&format!("error: {problems}"));
         }
         _ => {
-            screen.note(&format!("error: {error}"));
-            let mut cause = error.source();
-            while let Some(next) = cause {
-                screen.note(&format!("  cause: {next}"));
-                cause = next.source();
+            let mut text = format!("error: {error}");
+            for cause in causes(error) {
+                text.push_str(&format!("\n  cause: {cause}"));
             }
             if let Some(help) = error.help() {
-                screen.note(&format!("  help: {help}"));
+                text.push_str(&format!("\n  help: {help}"));
             }
+            screen.error(&text);
         }
     }
     error.exit()
+}
+
+/// An error and everything behind it in one line.
+#[cfg(feature = "aws")]
+pub(super) fn in_one_line(error: &CliError) -> String {
+    let causes = causes(error).into_iter().map(|cause| format!(": {cause}"));
+    format!("{error}{}", causes.collect::<String>())
+}
+
+fn causes(error: &CliError) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        causes.push(next.to_string());
+        cause = next.source();
+    }
+    causes
 }
 
 /// Every problem with its place in the file.

@@ -25,7 +25,7 @@ pub(super) fn load_files(needs: Needs, common: &CommonArgs, screen: &Screen) -> 
     };
     let loaded = load(&profiles, baseline.as_ref()).map_err(|problems| CliError::Files(Box::new(problems)))?;
     if !loaded.warnings.list.is_empty() {
-        screen.note(&render(&loaded.warnings, screen));
+        screen.warn(&render(&loaded.warnings, screen));
     }
     Ok(loaded)
 }

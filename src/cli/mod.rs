@@ -12,6 +12,7 @@ mod files;
 mod init;
 #[cfg(feature = "aws")]
 mod locking;
+mod log;
 #[cfg(feature = "aws")]
 mod mfa;
 #[cfg(feature = "aws")]
@@ -21,6 +22,7 @@ mod plan_file;
 mod plan_out;
 #[cfg(feature = "aws")]
 mod progress;
+mod recording;
 #[cfg(feature = "aws")]
 mod rollout;
 #[cfg(feature = "aws")]
@@ -39,9 +41,10 @@ pub use exit::Exit;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::error::CliError;
+use self::log::{Log, LogFormat};
 use self::screen::{ColorChoice, Screen};
 
 /// Brings every AWS account of a company to one security baseline, without AWS Organizations.
@@ -67,7 +70,10 @@ struct CommonArgs {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     color: ColorChoice,
-    /// Only says what is wrong
+    /// How stderr is written
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// Only says what is wrong: nothing at all where the exit code is 0
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Says more; twice, even more
@@ -117,16 +123,27 @@ impl Command {
 ///
 /// Data goes to stdout, everything else to stderr.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let matches = Cli::command().try_get_matches_from(arguments);
+    let parsed = matches.and_then(|matches| {
+        let command = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?, command))
+    });
+    let (cli, command) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return exit::of_clap(&error),
     };
-    let mut screen = Screen::new(cli.common.color);
-    screen::trace(cli.common.verbose);
-    match cli.command.run(&cli.common, &mut screen) {
-        Ok(exit) => exit,
-        Err(error) => error::report(&error, &screen),
-    }
+    let log = Log::new(cli.common.log_format, cli.common.quiet);
+    log.trace(cli.common.verbose);
+    let mut screen = Screen::new(cli.common.color, log, &command);
+    let result = cli.command.run(&cli.common, &mut screen);
+    let exit = match &result {
+        Ok(exit) => *exit,
+        Err(error) => error::report(error, &screen),
+    };
+    #[cfg(feature = "aws")]
+    let exit = screen.end_record(exit, result.err().map(|error| error::in_one_line(&error)));
+    screen.release(exit == Exit::Success);
+    exit
 }
 
 #[cfg(test)]

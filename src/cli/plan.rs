@@ -1,6 +1,7 @@
 //! `baseline plan`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -17,7 +18,7 @@ use crate::engine::{Survey, SurveyOptions};
 use crate::model::{Digest, Fault};
 use crate::plan::Plan;
 use crate::plan::file::{Allowed, Origin};
-use crate::report::saved;
+use crate::report::{Event, human, saved};
 
 /// Shows what would change; never writes.
 ///
@@ -64,13 +65,16 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
         let options = options(&run, args.leave.allowed());
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
+        let plan = Arc::new(plan);
+        run.events.tell(Event::Planned { plan: plan.clone() });
         Ok((plan, origin(&run, args)))
     })?;
     if let Some(out) = &out {
         out.write(|file| saved::write(&origin, &plan, file))?;
     }
     show(&plan, args.run.format, common, screen)?;
-    if let (Some(path), false) = (&args.out, common.quiet) {
+    // Where nobody looks and all is well, one line is enough.
+    if let (Some(path), false) = (&args.out, common.quiet || (screen.is_unattended() && exit(&plan) == Exit::Success)) {
         screen.note(&format!("saved to {}", path.display()));
     }
     Ok(exit(&plan))
@@ -95,8 +99,31 @@ pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
 }
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
-    let silent = common.quiet && format == Format::Human && exit(plan) == Exit::Success;
-    if silent { Ok(()) } else { show::plan(plan, format, common.verbose > 0, screen) }
+    if common.quiet && exit(plan) == Exit::Success {
+        return Ok(());
+    }
+    match format {
+        Format::Json => show::plan(plan, format, common.verbose > 0, screen),
+        Format::Human => {
+            let text = in_words(plan, exit(plan), common, screen);
+            screen.data(&format!("{text}\n"))
+        }
+    }
+}
+
+/// A plan for people. Where nobody looks and nothing is amiss it is one line: what is worth knowing besides is counted
+/// there, and told to whoever asks for more.
+pub(super) fn in_words(plan: &Plan, exit: Exit, common: &CommonArgs, screen: &Screen) -> String {
+    let summary = human::plan_summary(plan);
+    let in_sync = exit == Exit::Success && plan.changes.is_empty();
+    if !in_sync || common.verbose > 0 || !screen.is_unattended() {
+        return format!("{}{summary}", human::plan(plan, common.verbose > 0));
+    }
+    match plan.notes.len() + plan.orphans.len() {
+        0 => summary,
+        1 => format!("{summary} There is a note: -v shows it."),
+        n => format!("{summary} There are {n} notes: -v shows them."),
+    }
 }
 
 /// An error dominates, then incomplete, then drift.

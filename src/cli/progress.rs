@@ -1,200 +1,196 @@
 //! What is going on right now: a moving line on a terminal, a few plain lines elsewhere.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+mod state;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::state::State;
+use super::CommonArgs;
+use super::log::{Level, Log, Place};
 use super::screen::Screen;
-use crate::model::AccountId;
 use crate::report::{Event, Outcome};
 
 /// Waits shorter than this are not worth a line off a terminal.
 const LONG_WAIT: Duration = Duration::from_secs(5);
+/// How often the moving line is drawn anew: what it says of waits counts seconds.
+const REDRAWN: Duration = Duration::from_millis(200);
 
 /// Shows events as they come.
 pub(super) struct Progress {
+    shared: Arc<Shared>,
+    log: Log,
+    /// Whether what is going on is said off a terminal, too.
+    talking: bool,
+}
+
+struct Shared {
     bar: ProgressBar,
-    moving: bool,
-    quiet: bool,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    accounts: usize,
-    accounts_done: usize,
-    accounts_failed: usize,
-    regions: usize,
-    cells_done: usize,
-    current: BTreeMap<AccountId, String>,
-    changes: usize,
-    changes_done: usize,
-    failed: usize,
-    since: Option<Instant>,
-}
-
 impl Progress {
-    pub(super) fn new(screen: &Screen, quiet: bool) -> Self {
-        let moving = screen.is_terminal() && !quiet;
+    pub(super) fn new(screen: &Screen, common: &CommonArgs) -> Self {
+        let moving = screen.is_terminal() && !common.quiet;
         let target = if moving { ProgressDrawTarget::stderr_with_hz(12) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let shared =
+            Arc::new(Shared { bar: ProgressBar::with_draw_target(None, target), state: Mutex::new(State::default()) });
         if moving {
-            bar.enable_steady_tick(Duration::from_millis(120));
+            screen.log().write_above(&shared.bar);
+            keep_drawing(Arc::downgrade(&shared));
         }
-        Progress { bar, moving, quiet, state: Mutex::default() }
+        Progress { shared, log: screen.log().clone(), talking: common.verbose > 0 && !moving }
     }
 
     /// Shows one event.
     pub(super) fn show(&self, event: &Event) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shared { bar, state } = &*self.shared;
+        state.lock().unwrap_or_else(PoisonError::into_inner).take(event, Instant::now());
         match event {
             Event::ReadingStarted { accounts } => {
-                *state = State { accounts: *accounts, since: Some(Instant::now()), ..State::default() };
-                self.bar.reset();
-                self.bar.set_length(*accounts as u64);
-                self.style("{spinner} reading  [{bar:24}] {wide_msg}");
-                self.say(&format!("reading {accounts} accounts"));
+                self.begin("reading", *accounts);
+                self.talk(&format!("reading {accounts} accounts"), Place::default());
             }
-            Event::RegionsListed { regions, .. } => state.regions += regions,
-            Event::CellStarted { service, target } => {
-                state.current.insert(target.account, format!("{service} in {target}"));
+            Event::ApplyStarted { changes } => {
+                self.begin("applying", *changes);
+                self.talk(&format!("applying {changes} changes"), Place::default());
             }
-            Event::CellRead { target, .. } => {
-                state.cells_done += 1;
-                let done = format!("{target}");
-                if state.current.get(&target.account).is_some_and(|current| current.ends_with(&done)) {
-                    state.current.remove(&target.account);
-                }
+            Event::AccountRead { .. } | Event::ChangeEnded { .. } => bar.inc(1),
+            _ => {}
+        }
+        self.tell(event);
+        self.shared.draw();
+    }
+
+    /// What is said in lines.
+    fn tell(&self, event: &Event) {
+        match event {
+            // On a terminal the report names it, once for every account that has the same cause.
+            Event::AccountFailed { error } => {
+                self.fail(&format!("cannot enter {}: {error}", error.account), Place::of_error(error));
             }
-            Event::AccountRead { .. } => {
-                state.accounts_done += 1;
-                self.bar.set_position(state.accounts_done as u64);
+            Event::ChangeEnded { address, outcome: Outcome::Failed(error) } => {
+                self.fail(&format!("failed {address}: {error}"), Place::of_error(error));
             }
-            // The report names it, once for every account that has the same cause.
-            Event::AccountFailed { .. } => state.accounts_failed += 1,
-            Event::CallRetried { account, region, service, operation, code, wait, attempt, .. } => {
+            Event::CallRetried { account, region, service, operation, code, wait, attempt, .. }
+                if *wait >= LONG_WAIT =>
+            {
                 let text = format!(
                     "{service}:{operation} in {account}/{region}: {code}, attempt {attempt}, waiting {wait:.0?}"
                 );
-                if self.moving {
-                    state.current.insert(*account, text);
-                } else if *wait >= LONG_WAIT {
-                    self.say(&text);
-                }
+                self.talk(&text, call(account, region, service, operation));
+            }
+            Event::Settled { account, region, service, operation, waited, code, given_up } => {
+                let end = if *given_up { "in vain" } else { "in the end it did" };
+                let text = format!(
+                    "{service}:{operation} in {account}/{region}: waited {waited:.0?} for AWS to notice {}, {end}",
+                    state::unnoticed(code)
+                );
+                self.talk(&text, call(account, region, service, operation));
+            }
+            Event::WaveStarted { wave, accounts, changes } => {
+                self.talk(&format!("{wave}: {changes} changes in {accounts} accounts"), Place::default());
             }
             Event::LockAwaited { holder, timeout } => {
-                self.say(&format!("waiting at most {timeout:.0?} for the lock that {holder} holds"));
+                self.warn(&format!("waiting at most {timeout:.0?} for the lock that {holder} holds"));
             }
             Event::LockTaken { over_from: Some(holder) } => {
-                self.say(&format!("took over the lock that {holder} left behind"));
+                self.warn(&format!("took over the lock that {holder} left behind"));
             }
-            Event::Halted { why } => self.say(&format!("nothing new is started: {why}")),
-            Event::RunStarted { .. }
-            | Event::Planned { .. }
-            | Event::CallEnded { .. }
-            | Event::Settled { .. }
-            | Event::LockTaken { over_from: None }
-            | Event::LockReleased
-            | Event::WaveStarted { .. }
-            | Event::RunEnded { .. } => {}
-            Event::ApplyStarted { changes } => {
-                *state = State { changes: *changes, since: Some(Instant::now()), ..State::default() };
-                self.bar.reset();
-                self.bar.set_length(*changes as u64);
-                self.style("{spinner} applying [{bar:24}] {wide_msg}");
-                self.say(&format!("applying {changes} changes"));
-            }
-            Event::ChangeStarted { address } => {
-                state.current.insert(address.target.account, address.to_string());
-            }
-            Event::ChangeEnded { address, outcome } => {
-                state.changes_done += 1;
-                if state.current.get(&address.target.account).is_some_and(|current| *current == address.to_string()) {
-                    state.current.remove(&address.target.account);
-                }
-                self.bar.set_position(state.changes_done as u64);
-                if let Outcome::Failed(error) = outcome {
-                    state.failed += 1;
-                    self.say(&format!("failed {address}: {error}"));
-                }
-            }
-        }
-        if self.moving {
-            self.bar.set_message(state.line());
+            Event::Halted { why } => self.warn(&format!("nothing new is started: {why}")),
+            _ => {}
         }
     }
 
     /// Clears the moving line and says what was done; further events start it again.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.moving && state.accounts > 0 && state.changes == 0 {
-            self.say(&format!(
-                "read {} of {} accounts, {} Regions",
-                state.accounts_done, state.accounts, state.regions
-            ));
+        self.shared.bar.finish_and_clear();
+        let done = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).finish();
+        if let Some(done) = done {
+            self.talk(&done, Place::default());
         }
     }
 
     /// Says something that nobody may miss, beside the moving line.
     pub(super) fn interject(&self, line: &str) {
-        use std::io::Write as _;
-        // With stderr gone there is nobody to tell.
-        self.bar.suspend(|| drop(writeln!(anstream::stderr(), "{line}")));
+        self.log.release(false);
+        self.log.say(Level::Warn, line);
     }
 
     /// Says the last thing of all, in place of the moving line.
     pub(super) fn interrupt(&self, line: &str) {
-        use std::io::Write as _;
-        self.bar.finish_and_clear();
+        self.shared.bar.finish_and_clear();
+        self.log.release(false);
         // A terminal shows `^C`, or a question, where the line would begin.
-        let start = if std::io::IsTerminal::is_terminal(&std::io::stderr()) { "\n" } else { "" };
-        let _ = writeln!(anstream::stderr(), "{start}{line}");
+        let start = if self.log.is_text() && self.log.is_terminal() { "\n" } else { "" };
+        self.log.say(Level::Warn, &format!("{start}{line}"));
     }
 
     /// Lets something else have the terminal.
     pub(super) fn suspend<T>(&self, with: impl FnOnce() -> T) -> T {
-        self.bar.suspend(with)
+        self.shared.bar.suspend(with)
     }
 
-    fn style(&self, template: &str) {
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("=> "));
+    fn begin(&self, what: &str, length: usize) {
+        let bar = &self.shared.bar;
+        bar.reset();
+        bar.set_length(length as u64);
+        if let Ok(style) = ProgressStyle::with_template(&format!("{{spinner}} {what:8} [{{bar:24}}] {{wide_msg}}")) {
+            bar.set_style(style.progress_chars("=> "));
         }
     }
 
-    /// A plain line, off a terminal only: on one, the report says it at the end.
-    fn say(&self, line: &str) {
-        use std::io::Write as _;
-        if !self.moving && !self.quiet {
-            // With stderr gone there is nobody to tell.
-            let _ = writeln!(anstream::stderr(), "{line}");
+    /// What goes on as it should: said off a terminal where `-v` asks for it.
+    fn talk(&self, line: &str, place: Place) {
+        if self.talking {
+            self.log.say_of(Level::Info, line, place);
+        }
+    }
+
+    /// A failure that the report will tell, too: said as it happens to whoever reads lines by their fields, and to
+    /// whoever asked for more.
+    fn fail(&self, line: &str, place: Place) {
+        if self.talking || !self.log.is_text() {
+            self.log.say_of(Level::Error, line, place);
+        }
+    }
+
+    /// Something that a person should know of although it is no failure.
+    fn warn(&self, line: &str) {
+        self.log.say(Level::Warn, line);
+    }
+}
+
+fn call(account: &crate::model::AccountId, region: &crate::model::Region, service: &str, operation: &str) -> Place {
+    Place::of([
+        ("account", account.to_string()),
+        ("region", region.to_string()),
+        ("service", service.to_owned()),
+        ("operation", operation.to_owned()),
+    ])
+}
+
+impl Shared {
+    fn draw(&self) {
+        if !self.bar.is_hidden() && !self.bar.is_finished() {
+            let line = self.state.lock().unwrap_or_else(PoisonError::into_inner).line(Instant::now());
+            self.bar.set_message(line);
         }
     }
 }
 
-impl State {
-    fn line(&self) -> String {
-        let elapsed = self.since.map(|since| since.elapsed().as_secs_f64()).unwrap_or_default();
-        let rate =
-            |done: usize| if elapsed > 0.5 { format!(", {:.0}/s", done as f64 / elapsed) } else { String::new() };
-        let done = if self.changes > 0 {
-            let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
-            format!("{}/{} changes{}{failed}", self.changes_done, self.changes, rate(self.changes_done))
-        } else {
-            format!(
-                "{}/{} accounts, {} Regions read{}",
-                self.accounts_done,
-                self.accounts,
-                self.cells_done,
-                rate(self.cells_done)
-            )
-        };
-        match self.current.values().next_back() {
-            Some(current) => format!("{done}  {current}"),
-            None => done,
+/// Draws the line anew as long as there is one.
+fn keep_drawing(shared: Weak<Shared>) {
+    std::thread::spawn(move || {
+        while let Some(shared) = shared.upgrade() {
+            if !shared.bar.is_finished() {
+                shared.draw();
+                shared.bar.tick();
+            }
+            drop(shared);
+            std::thread::sleep(REDRAWN);
         }
-    }
+    });
 }

@@ -1,7 +1,6 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use clap::Args;
 
@@ -10,16 +9,17 @@ use super::error::CliError;
 use super::files::{Needs, load_files};
 use super::mfa;
 use super::progress::Progress;
+use super::recording::{EventArgs, Recorder};
 use super::screen::Screen;
 pub(super) use super::show::Format;
 use super::signals::Signals;
-use crate::aws::{Aws, Chain, Start};
+use crate::aws::{Aws, Chain, Rates, Start};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::engine::Stop;
 use crate::model::{AddressGlob, RegionGlob, RunId};
 use crate::plan::Selection;
-use crate::report::{Events, Wait};
+use crate::report::{Event, Events, Wait};
 use crate::services::Service;
 
 /// What narrows a run, and how it talks.
@@ -52,6 +52,8 @@ pub(super) struct RunArgs {
     /// Never asks anything
     #[arg(long)]
     pub(super) no_input: bool,
+    #[command(flatten)]
+    pub(super) events: EventArgs,
 }
 
 /// A run that is ready to call AWS.
@@ -68,25 +70,26 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Reads the files and prepares the way in; nothing is called yet.
+    /// Begins the record, reads the files and prepares the way in; nothing is called yet.
     pub(super) async fn start(
         args: &RunArgs,
         needs: Needs,
         common: &CommonArgs,
         screen: &Screen,
     ) -> Result<Run, CliError> {
-        let loaded = load_files(needs, common, screen)?;
+        let id = screen.log().run().clone();
+        let progress = Arc::new(Progress::new(screen, common));
+        let events = args.events(&id, &progress, screen)?;
+        let loaded = load_files(needs, common, screen);
+        events.tell(started(&id, args, loaded.as_ref().ok(), screen));
+        let loaded = loaded?;
         let selection = args.selection(&loaded)?;
-        let clock = Clock::real();
-        let seconds = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let id = RunId::new(seconds, fastrand::u16(..));
-        let progress = Arc::new(Progress::new(screen, common.quiet));
         let waits = Arc::new(Mutex::new(Vec::new()));
         let events = {
-            let (progress, waits) = (progress.clone(), waits.clone());
+            let waits = waits.clone();
             Events::to(move |event| {
                 waits.lock().unwrap_or_else(PoisonError::into_inner).extend(Wait::of(&event));
-                progress.show(&event);
+                events.tell(event);
             })
         };
         let (signals, stop) = Signals::handle(&progress, &events).map_err(CliError::Runtime)?;
@@ -94,10 +97,11 @@ impl Run {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
-            clock,
+            rates: Rates::Aws,
+            clock: Clock::real(),
         };
         let aws = Aws::start(&start, events.clone()).await?;
-        let codes = mfa::codes(args.mfa_code.clone(), args.no_input, progress.clone());
+        let codes = mfa::codes(args.mfa_code.clone(), args.no_input || !screen.can_ask(), progress.clone());
         let chain = Chain::new(aws, &loaded.profiles, codes).ok_or(CliError::NoSecurityAccount)?;
         Ok(Run { id, stop, signals, waits, loaded, chain, events, progress, selection })
     }
@@ -110,7 +114,32 @@ impl Run {
     }
 }
 
+/// What the record begins with; nothing of the environment.
+fn started(run: &RunId, args: &RunArgs, loaded: Option<&Loaded>, screen: &Screen) -> Event {
+    Event::RunStarted {
+        run: run.clone(),
+        tool: env!("CARGO_PKG_VERSION").into(),
+        command: screen.command().to_owned().into(),
+        baseline: loaded.and_then(|loaded| loaded.baseline.as_ref()).map(|baseline| baseline.name.clone()),
+        baseline_digest: loaded.and_then(|loaded| loaded.baseline_digest.clone()),
+        profiles_digest: loaded.map(|loaded| loaded.profiles_digest.clone()),
+        selection: Some(args.words()).filter(|words| !words.is_empty()).map(|words| words.join(" ")),
+    }
+}
+
 impl RunArgs {
+    /// Where events go: to the terminal, and into the record where one is wanted.
+    fn events(&self, run: &RunId, progress: &Arc<Progress>, screen: &Screen) -> Result<Events, CliError> {
+        let progress = progress.clone();
+        let Some(path) = &self.events.events else { return Ok(Events::to(move |event| progress.show(&event))) };
+        let recorder = Recorder::create(path, run.clone(), screen.log())?;
+        screen.record_to(recorder.clone());
+        Ok(Events::to(move |event| {
+            recorder.write(&event);
+            progress.show(&event);
+        }))
+    }
+
     /// What narrows the run, as on the command line.
     pub(super) fn words(&self) -> Vec<String> {
         let accounts = self.accounts.iter().map(|glob| format!("--account={glob}"));

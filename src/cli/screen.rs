@@ -3,6 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::error::CliError;
+#[cfg(feature = "aws")]
+use super::exit::Exit;
+use super::log::{Level, Log};
+#[cfg(feature = "aws")]
+use super::recording::Recorder;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -16,26 +21,41 @@ pub(super) enum ColorChoice {
     Never,
 }
 
-/// The two streams.
+/// The two streams, and the record where there is one.
 #[derive(Debug)]
 pub(super) struct Screen {
     color: ColorChoice,
+    log: Log,
+    #[cfg(feature = "aws")]
+    command: String,
+    #[cfg(feature = "aws")]
+    recorder: std::sync::OnceLock<Recorder>,
 }
 
 impl Screen {
-    pub(super) fn new(color: ColorChoice) -> Self {
+    pub(super) fn new(color: ColorChoice, log: Log, command: &str) -> Self {
         let choice = match color {
             ColorChoice::Auto => anstream::ColorChoice::Auto,
             ColorChoice::Always => anstream::ColorChoice::Always,
             ColorChoice::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Screen { color }
+        #[cfg(not(feature = "aws"))]
+        let _ = command;
+        Screen {
+            color,
+            log,
+            #[cfg(feature = "aws")]
+            command: command.to_owned(),
+            #[cfg(feature = "aws")]
+            recorder: std::sync::OnceLock::new(),
+        }
     }
 
     /// Whether stderr takes colour.
     pub(super) fn colors_stderr(&self) -> bool {
         match self.color {
+            _ if !self.log.is_text() => false,
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => {
@@ -44,14 +64,35 @@ impl Screen {
         }
     }
 
-    /// Whether stderr is a terminal.
+    /// Whether stderr is a terminal, and for people.
     pub(super) fn is_terminal(&self) -> bool {
-        io::stderr().is_terminal()
+        self.log.is_text() && self.log.is_terminal()
+    }
+
+    /// Whether nobody looks at what is written.
+    #[cfg(feature = "aws")]
+    pub(super) fn is_unattended(&self) -> bool {
+        !io::stdout().is_terminal() && !self.is_terminal()
+    }
+
+    /// Whether somebody is there to be asked.
+    #[cfg(feature = "aws")]
+    pub(super) fn can_ask(&self) -> bool {
+        self.log.is_text() && io::stdin().is_terminal()
     }
 
     /// The columns of a line on stderr; `None` where lines are not for a screen.
     pub(super) fn width(&self) -> Option<usize> {
+        if !self.log.is_text() {
+            return None;
+        }
         terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+    }
+
+    /// stderr, for whoever outlives this.
+    #[cfg(feature = "aws")]
+    pub(super) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Writes data to stdout.
@@ -67,24 +108,40 @@ impl Screen {
 
     /// Writes something to know to stderr.
     pub(super) fn note(&self, text: &str) {
-        // With stderr gone there is nobody to tell.
-        let _ = writeln!(anstream::stderr(), "{text}");
+        self.log.say(Level::Info, text);
     }
-}
 
-/// Says on stderr what goes on, the more often `-v` was given the more: nothing, what was done, and each call.
-///
-/// The SDK's own traces stay off at every level: what they hold is not ours to vouch for.
-pub(super) fn trace(verbose: u8) {
-    let level = match verbose {
-        0 => return,
-        1 => tracing::Level::INFO,
-        2 => tracing::Level::DEBUG,
-        _ => tracing::Level::TRACE,
-    };
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,baseline={level}"));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(anstream::stderr).with_target(false).finish();
-    // Only the first subscriber of a process counts, and there is no other.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    /// Writes something that may be wrong to stderr.
+    pub(super) fn warn(&self, text: &str) {
+        self.log.say(Level::Warn, text);
+    }
+
+    /// Writes something that is wrong to stderr.
+    pub(super) fn error(&self, text: &str) {
+        self.log.say(Level::Error, text);
+    }
+
+    /// The subcommand's name.
+    #[cfg(feature = "aws")]
+    pub(super) fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// Writes the record to this from now on.
+    #[cfg(feature = "aws")]
+    pub(super) fn record_to(&self, recorder: Recorder) {
+        // There is one run in a process.
+        let _ = self.recorder.set(recorder);
+    }
+
+    /// Writes the end of the record: the exit code, which is another one where the record could not be written.
+    #[cfg(feature = "aws")]
+    pub(super) fn end_record(&self, exit: Exit, error: Option<String>) -> Exit {
+        self.recorder.get().map_or(exit, |recorder| recorder.end(exit, error, self))
+    }
+
+    /// Says what quiet held back, unless all is well.
+    pub(super) fn release(&self, all_is_well: bool) {
+        self.log.release(all_is_well);
+    }
 }

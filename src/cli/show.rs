@@ -8,17 +8,18 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::plan_file::{self, Kept};
+use super::recording;
 use super::screen::Screen;
 use crate::plan::Plan;
 use crate::plan::file::Origin;
 use crate::report::{human, json};
 
-/// Shows a saved plan again, as `baseline plan` did; needs neither the network nor the two files.
+/// Shows a saved plan again, as `baseline plan` did, or the record of a run, as the run did; needs neither the network nor the two files.
 ///
 /// Exit code 0: it was shown. 65: it is not what was written.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// What `baseline plan --out` wrote
+    /// What `baseline plan --out` or `--events` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Text for people, or one JSON document
@@ -44,6 +45,7 @@ pub(super) fn run(args: &ShowArgs, common: &CommonArgs, screen: &mut Screen) -> 
             }
             plan(&saved.plan, args.format, common.verbose > 0, screen)?;
         }
+        Kept::Record(record) => recording::show(&record, args.format, common.verbose > 0, screen)?,
     }
     Ok(Exit::Success)
 }

@@ -84,7 +84,7 @@ impl Signals {
         match (state.writing, state.count) {
             (false, _) => {
                 progress.interrupt(&format!("{name}: stopped; nothing was written"));
-                events.tell(Event::RunEnded { exit: Exit::Signal(signal).code() });
+                events.tell(Event::RunEnded { exit: Exit::Signal(signal).code(), error: None });
                 die_of(signal);
             }
             (true, 1) => {

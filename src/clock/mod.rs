@@ -5,20 +5,22 @@ mod simulated;
 #[cfg(test)]
 pub use simulated::Simulated;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-use futures::future::BoxFuture;
 
 /// A clock; cheap to clone. Whatever waits, paces, renews or expires asks it and no other.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Time>);
 
+/// A wait that is under way; dropping it ends it.
+pub type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// Where a [`Clock`] gets its time from.
 trait Time: Send + Sync {
     fn elapsed(&self) -> Duration;
     fn wall(&self) -> SystemTime;
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+    fn sleep(&self, duration: Duration) -> Wait;
 }
 
 impl Clock {
@@ -38,12 +40,12 @@ impl Clock {
     }
 
     /// Waits.
-    pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+    pub fn sleep(&self, duration: Duration) -> Wait {
         self.0.sleep(duration)
     }
 
     /// Waits until [`Clock::elapsed`] is `moment`.
-    pub fn sleep_until(&self, moment: Duration) -> BoxFuture<'static, ()> {
+    pub fn sleep_until(&self, moment: Duration) -> Wait {
         self.sleep(moment.saturating_sub(self.elapsed()))
     }
 }
@@ -65,7 +67,7 @@ impl Time for Real {
         SystemTime::now()
     }
 
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+    fn sleep(&self, duration: Duration) -> Wait {
         Box::pin(tokio::time::sleep(duration))
     }
 }

@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use futures::future::BoxFuture;
-
-use super::{Clock, Time};
+use super::{Clock, Time, Wait};
 
 /// A clock that stands still while anything can go on, and jumps to the next sleeper's time when nothing can.
 ///
@@ -66,7 +64,7 @@ impl Time for Simulated {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000) + self.elapsed()
     }
 
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+    fn sleep(&self, duration: Duration) -> Wait {
         let mut state = self.lock();
         let key = (state.now + duration, state.next_sleeper);
         state.next_sleeper += 1;

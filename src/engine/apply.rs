@@ -15,7 +15,7 @@ use crate::plan::{Action, Change, Plan};
 use crate::report::json::Ended;
 use crate::report::{Event, Events, Halt, Outcome, Wait};
 use crate::services::Reference;
-use crate::services::adapter::Order;
+use crate::services::adapter::{Order, with_rivals};
 
 /// How long AWS is given to show everywhere what was written, before a canary that seems not to be as it should be is
 /// read once more.
@@ -186,7 +186,10 @@ async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>
             }
         }
     }
-    spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await.map(Some)
+    match spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await {
+        Ok(arn) => Ok(Some(arn)),
+        Err(error) => Err(with_rivals(error, &spec, &order).await),
+    }
 }
 
 /// The sessions that write, one per account: opened when first needed and closed after the account's last change, so

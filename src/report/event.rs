@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Address, OpError, Region, RunId, Target};
+use crate::model::{AccountId, Address, Digest, OpError, Region, RunId, Target};
 use crate::plan::Plan;
 use crate::services::Service;
 
@@ -23,8 +23,14 @@ pub enum Event {
         tool: Cow<'static, str>,
         /// The subcommand.
         command: Cow<'static, str>,
-        /// The baseline's name.
+        /// The baseline's name; `None` where it was not needed, or could not be read.
         baseline: Option<String>,
+        /// The digest of `baseline.toml` as it was.
+        baseline_digest: Option<Digest>,
+        /// The digest of `profiles.toml` as it was; `None` where the files could not be read.
+        profiles_digest: Option<Digest>,
+        /// What the run was narrowed to, as options say it; `None` for everything.
+        selection: Option<String>,
     },
     /// Reading starts; the number of accounts is known.
     ReadingStarted {
@@ -173,7 +179,35 @@ pub enum Event {
     RunEnded {
         /// The exit code, or 128 and the signal's number.
         exit: u8,
+        /// Why the run could not do what it was asked, where it could not.
+        error: Option<String>,
     },
+}
+
+impl Event {
+    /// The names of all events, as documents spell them.
+    pub const NAMES: [&str; 20] = [
+        "run_started",
+        "reading_started",
+        "regions_listed",
+        "cell_started",
+        "cell_read",
+        "account_read",
+        "account_failed",
+        "planned",
+        "call_retried",
+        "call_ended",
+        "settled",
+        "lock_awaited",
+        "lock_taken",
+        "lock_released",
+        "apply_started",
+        "wave_started",
+        "change_started",
+        "change_ended",
+        "halted",
+        "run_ended",
+    ];
 }
 
 /// How a change ended; every change of a run ends in exactly one of these.

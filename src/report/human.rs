@@ -35,12 +35,19 @@ pub fn plan(plan: &Plan, details: bool) -> String {
     for group in groups {
         block(&mut text, plan, &group, details);
     }
+    text.push_str(&problems(plan));
+    orphans(&mut text, plan);
+    notes(&mut text, plan);
+    text
+}
+
+/// What keeps a plan from being complete.
+pub fn problems(plan: &Plan) -> String {
+    let mut text = String::new();
     // The cause before what waits for it.
     unreadable(&mut text, plan);
     blocked(&mut text, plan);
     undelivered(&mut text, plan);
-    orphans(&mut text, plan);
-    notes(&mut text, plan);
     text
 }
 

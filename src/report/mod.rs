@@ -3,6 +3,7 @@
 pub mod event;
 pub mod human;
 pub mod json;
+pub mod record;
 pub mod saved;
 
 pub use event::{Event, Events, Halt, Outcome, Trouble, Wait, Wave};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{Declared, Place, Resource, SharedPolicy};
+use super::{Declared, Place, Resource, SharedPolicy, Spec};
 use crate::aws::Session;
 use crate::model::{Address, Arn, Fault, OpError, Target};
 use crate::policy::Policy;
@@ -46,6 +46,45 @@ pub trait Write: Resource {
     ///
     /// The call that failed, or the refusal.
     fn delete(&self, order: &Order<'_>) -> impl Future<Output = Result<(), OpError>> + Send;
+
+    /// What else uses up the quota that stood in the way, one phrase each; only asked then.
+    ///
+    /// # Errors
+    ///
+    /// The call that failed: nobody learns what it is, and the quota's own error stands.
+    fn rivals(&self, _order: &Order<'_>) -> impl Future<Output = Result<Vec<String>, OpError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// How many of them are named.
+const NAMED_RIVALS: usize = 5;
+
+/// The error of a write, with the names of what uses up the quota where it is one.
+pub async fn with_rivals(mut error: OpError, spec: &Spec, order: &Order<'_>) -> OpError {
+    if error.fault != Fault::Quota {
+        return error;
+    }
+    let rivals = match spec.rivals(order).await {
+        Ok(rivals) if !rivals.is_empty() => rivals,
+        Ok(_) => return error,
+        Err(unknown) => {
+            tracing::debug!(error = %unknown, "what uses up the quota could not be read");
+            return error;
+        }
+    };
+    let more = match rivals.len().saturating_sub(NAMED_RIVALS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = rivals[..rivals.len().min(NAMED_RIVALS)].join(", ");
+    let place = &order.address.target;
+    error.hint = Some(format!(
+        "{} in {place} use up the quota: {named}{more}; remove what is not needed there, or have the quota raised where \
+         AWS raises it",
+        rivals.len()
+    ));
+    error
 }
 
 fn failure(session: &Session, target: &Target, service: &str, operation: &str, fault: Fault, message: &str) -> OpError {

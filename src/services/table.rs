@@ -179,6 +179,17 @@ macro_rules! services {
                 }
             }
 
+            /// See [`adapter::Write::rivals`].
+            #[cfg(feature = "aws")]
+            pub async fn rivals(
+                &self,
+                order: &adapter::Order<'_>,
+            ) -> Result<Vec<String>, crate::model::OpError> {
+                match self {
+                    $($(Spec::$kind(spec) => adapter::Write::rivals(&**spec, order).await,)+)+
+                }
+            }
+
             /// Removes what `order` names, which is ours and no longer declared.
             #[cfg(feature = "aws")]
             pub async fn delete(&self, order: &adapter::Order<'_>) -> Result<(), crate::model::OpError> {

@@ -12,6 +12,8 @@ mod interruption;
 mod key;
 mod modes;
 mod overrides;
+mod quiet;
+mod record;
 mod saved;
 mod selection;
 mod services;

@@ -15,8 +15,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_types::region::Region as SdkRegion;
 
 use super::account;
-use crate::aws::clients::{Access, Aws, Session};
+use crate::aws::Rates;
+use crate::aws::clients::{Access, Aws, Session, Start, Way};
 use crate::clock::Clock;
+use crate::model::Partition;
 use crate::report::Events;
 
 /// Takes every request, remembers what it asked for, and answers what `answer` says.
@@ -42,10 +44,12 @@ impl Wire {
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .http_client(self.clone())
             .build();
-        let aws = Arc::new(Aws::with_config(config, 8, Clock::real(), Events::nowhere()));
+        let start =
+            Start { profile: None, partition: Partition::Aws, parallelism: 8, rates: Rates::Off, clock: Clock::real() };
+        let aws = Arc::new(Aws::with_config(config, &start, Events::nowhere()));
         let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
-        let credentials = Some(SharedCredentialsProvider::new(keys));
-        Session::new(aws, account("222222222222"), "role".to_owned(), access, credentials, true)
+        let way = Way::Keys(SharedCredentialsProvider::new(keys));
+        Session::new(aws, account("222222222222"), "role".to_owned(), access, way, true)
     }
 }
 

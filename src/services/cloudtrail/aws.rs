@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::spec::{BasicSelectors, DataResource, Selectors, Trail, bears_our_name};
 use crate::aws::send;
-use crate::model::{Address, Arn, OpError, Region};
+use crate::model::{Address, Arn, OpError, Partition, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, Spec, Tags, is_ours};
 
@@ -239,10 +239,37 @@ impl Write for Trail {
         let arn = order.existing()?.to_string();
         session
             .call(region, "cloudtrail", "DeleteTrail")
-            .run(|| send!(cloudtrail, region, session.cloudtrail().delete_trail().name(&arn)))
+            .run_or_done(is_gone, || send!(cloudtrail, region, session.cloudtrail().delete_trail().name(&arn)))
             .await?;
         Ok(())
     }
+
+    /// Trails of other Regions and of the organization count, too (CloudTrail User Guide, "Quotas": 5 per Region).
+    async fn rivals(&self, order: &Order<'_>) -> Result<Vec<String>, OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let answer = session
+            .call(region, "cloudtrail", "DescribeTrails")
+            .run(|| send!(cloudtrail, region, session.cloudtrail().describe_trails().include_shadow_trails(true)))
+            .await?;
+        let told = |trail: &SdkTrail| {
+            let name = trail.name().unwrap_or_default();
+            let home = trail.home_region().filter(|home| *home != region.as_str());
+            match (trail.is_organization_trail().unwrap_or_default(), home) {
+                (true, _) => format!("trail `{name}` of the organization"),
+                (false, Some(home)) => format!("trail `{name}` of {home}"),
+                (false, None) => format!("trail `{name}`"),
+            }
+        };
+        Ok(answer.trail_list().iter().map(told).collect())
+    }
+}
+
+fn is_there(error: &OpError) -> bool {
+    error.has_code(&["TrailAlreadyExistsException"])
+}
+
+fn is_gone(error: &OpError) -> bool {
+    error.has_code(&["TrailNotFoundException"])
 }
 
 impl Trail {
@@ -259,7 +286,7 @@ impl Trail {
         let answer = session
             .call(region, "cloudtrail", "CreateTrail")
             .settling(UNSETTLED)
-            .run(|| {
+            .run_or_done(is_there, || {
                 let create = session
                     .cloudtrail()
                     .create_trail()
@@ -274,6 +301,11 @@ impl Trail {
                 send!(cloudtrail, region, create)
             })
             .await?;
+        let Some(answer) = answer else {
+            let (target, name) = (&order.address.target, &order.address.name);
+            let partition = Partition::of_region(region).unwrap_or_default();
+            return Ok(Arn::new(partition, "cloudtrail", Some(region), Some(target.account), format!("trail/{name}")));
+        };
         let arn = answer.trail_arn().unwrap_or_default();
         arn.parse().map_err(|e: crate::model::ArnError| order.malformed("CreateTrail", &e.to_string()))
     }

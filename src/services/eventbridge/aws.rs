@@ -1,29 +1,24 @@
 //! Reading and writing buses and rules.
 
+mod entries;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_eventbridge as eventbridge;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::ErrorMetadata;
-use aws_types::request_id::RequestId;
-use eventbridge::operation::put_targets::{PutTargetsError, PutTargetsOutput};
-use eventbridge::operation::remove_targets::{RemoveTargetsError, RemoveTargetsOutput};
 use eventbridge::types::{
     DeadLetterConfig, InputTransformer, RetryPolicy, Rule as SdkRule, RuleState, Tag, Target as SdkTarget,
 };
 use serde_json::Value;
 
+use self::entries::{put_failure, remove_failure};
 use super::config::Transform;
 use super::pattern::{canonical, text};
 use super::rules::receiving_regions;
 use super::spec::{Bus, Rule, RuleTarget, bus_and_rule, rule_address_name};
 use super::{DEFAULT_BUS, RULE_PREFIX, TARGET_PREFIX};
 use crate::aws::{Session, found, send};
-use crate::model::{Address, Arn, OpError, Region};
+use crate::model::{Address, Arn, OpError, Partition, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, SharedPolicy, Spec, Tags, is_ours};
@@ -316,11 +311,16 @@ impl Bus {
         let tags = sdk_tags(&self.tags);
         let answer = session
             .call(region, "eventbridge", "CreateEventBus")
-            .run(|| {
+            .run_or_done(is_there, || {
                 let create = session.eventbridge().create_event_bus().name(&order.address.name);
                 send!(eventbridge, region, create.set_tags(Some(tags.clone())))
             })
             .await?;
+        let Some(answer) = answer else {
+            let (target, partition) = (&order.address.target, Partition::of_region(region).unwrap_or_default());
+            let bus = format!("event-bus/{}", order.address.name);
+            return Ok(Arn::new(partition, "events", Some(region), Some(target.account), bus));
+        };
         let arn = answer.event_bus_arn().unwrap_or_default();
         arn.parse().map_err(|e: crate::model::ArnError| order.malformed("CreateEventBus", &e.to_string()))
     }
@@ -333,7 +333,7 @@ impl Bus {
         if self.policy.document.statements.is_empty() {
             session
                 .call(region, "eventbridge", "RemovePermission")
-                .run(|| {
+                .run_or_done(is_gone, || {
                     let remove = session.eventbridge().remove_permission().event_bus_name(bus);
                     send!(eventbridge, region, remove.remove_all_permissions(true))
                 })
@@ -393,13 +393,40 @@ impl Write for Rule {
         let (bus, name) = bus_and_rule(order.address);
         session
             .call(region, "eventbridge", "DeleteRule")
-            .run(|| {
+            .run_or_done(is_gone, || {
                 let delete = session.eventbridge().delete_rule().name(name).event_bus_name(bus);
                 send!(eventbridge, region, delete)
             })
             .await?;
         Ok(())
     }
+
+    /// The other rules of the bus (EventBridge User Guide, "Quotas": 300 rules per bus).
+    async fn rivals(&self, order: &Order<'_>) -> Result<Vec<String>, OpError> {
+        let (session, region) = (order.session, &order.address.target.region);
+        let (bus, _) = bus_and_rule(order.address);
+        let (mut names, mut token) = (Vec::new(), None);
+        loop {
+            let list = session.eventbridge().list_rules().event_bus_name(bus);
+            let page = session
+                .call(region, "eventbridge", "ListRules")
+                .run(|| send!(eventbridge, region, list.clone().set_next_token(token.clone())))
+                .await?;
+            names.extend(page.rules().iter().filter_map(|rule| Some(format!("rule `{}`", rule.name()?))));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+}
+
+fn is_there(error: &OpError) -> bool {
+    error.has_code(&["ResourceAlreadyExistsException"])
+}
+
+fn is_gone(error: &OpError) -> bool {
+    error.has_code(ABSENT)
 }
 
 impl Rule {
@@ -473,7 +500,7 @@ async fn put_targets(targets: &[SdkTarget], order: &Order<'_>) -> Result<(), OpE
             .run(|| async {
                 let put = session.eventbridge().put_targets().rule(rule).event_bus_name(bus);
                 let answer = send!(eventbridge, region, put.set_targets(Some(some.to_vec()))).await?;
-                put_failure(&answer).map_or(Ok(()), Err)
+                put_failure(&answer).map_or(Ok(answer), Err)
             })
             .await?;
     }
@@ -489,53 +516,11 @@ async fn remove_targets(ids: Vec<String>, order: &Order<'_>) -> Result<(), OpErr
             .run(|| async {
                 let remove = session.eventbridge().remove_targets().rule(rule).event_bus_name(bus);
                 let answer = send!(eventbridge, region, remove.set_ids(Some(some.to_vec()))).await?;
-                remove_failure(&answer).map_or(Ok(()), Err)
+                remove_failure(&answer).map_or(Ok(answer), Err)
             })
             .await?;
     }
     Ok(())
-}
-
-/// Id, code and message of an entry that failed.
-type Entry<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
-
-/// What failed inside an answer with HTTP status 200, as the error that it is: it is classified and, where that helps,
-/// tried again like any other. Entries that went well are sent once more then, which changes nothing.
-fn failed_entry<'a>(count: i32, entries: impl Iterator<Item = Entry<'a>>) -> Option<ErrorMetadata> {
-    if count == 0 {
-        return None;
-    }
-    // What no second attempt helps goes before what one may help.
-    let passing = |(_, code, _): &Entry<'_>| *code == Some("ConcurrentModificationException");
-    let (id, code, message) = entries.min_by_key(passing).unwrap_or_default();
-    let (id, message) = (id.unwrap_or("without an id"), message.unwrap_or("no explanation"));
-    let code = code.unwrap_or("InternalException");
-    Some(ErrorMetadata::builder().code(code).message(format!("target {id}: {message}")).build())
-}
-
-/// The failure of an answer with HTTP status 200.
-fn failure<E>(error: E, request_id: Option<&str>) -> SdkError<E, HttpResponse> {
-    let status = match StatusCode::try_from(200) {
-        Ok(status) => status,
-        Err(impossible) => return SdkError::construction_failure(impossible),
-    };
-    let mut response = HttpResponse::new(status, SdkBody::empty());
-    if let Some(id) = request_id {
-        response.headers_mut().insert("x-amzn-requestid", id.to_owned());
-    }
-    SdkError::service_error(error, response)
-}
-
-fn put_failure(answer: &PutTargetsOutput) -> Option<SdkError<PutTargetsError, HttpResponse>> {
-    let entries = answer.failed_entries().iter().map(|e| (e.target_id(), e.error_code(), e.error_message()));
-    let error = failed_entry(answer.failed_entry_count(), entries)?;
-    Some(failure(PutTargetsError::generic(error), answer.request_id()))
-}
-
-fn remove_failure(answer: &RemoveTargetsOutput) -> Option<SdkError<RemoveTargetsError, HttpResponse>> {
-    let entries = answer.failed_entries().iter().map(|e| (e.target_id(), e.error_code(), e.error_message()));
-    let error = failed_entry(answer.failed_entry_count(), entries)?;
-    Some(failure(RemoveTargetsError::generic(error), answer.request_id()))
 }
 
 #[cfg(test)]
@@ -564,15 +549,5 @@ mod tests {
         let bus = "x is not authorized to perform: events:PutEvents on resource: y";
         assert_eq!(unsettled(&error("AccessDeniedException", bus)), Some(POLICY_PATIENCE));
         assert_eq!(unsettled(&error("AccessDeniedException", "x may not perform: events:PutTargets")), None);
-    }
-
-    #[test]
-    fn of_several_entries_that_failed_the_one_that_stays_failed_is_told() {
-        let entries =
-            || [(Some("a"), Some("ConcurrentModificationException"), None), (Some("b"), Some("Other"), Some("no"))];
-        let error = failed_entry(2, entries().into_iter()).unwrap();
-        assert_eq!((error.code(), error.message()), (Some("Other"), Some("target b: no")));
-        assert!(failed_entry(0, entries().into_iter()).is_none());
-        assert!(failed_entry(1, std::iter::empty()).is_some(), "a count without an entry is a failure, too");
     }
 }

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::document::Document;
 use super::spec::{CONFIG_SERVICE, PATH, Role, ServiceLinkedRole, config_role};
 use crate::aws::{Session, found};
-use crate::model::{Address, Arn, ArnError, OpError, Region};
+use crate::model::{Address, Arn, ArnError, OpError, Partition, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Ownership, Reading, Spec, Tags, is_ours};
 
@@ -237,7 +237,7 @@ impl Role {
         let tags = sdk_tags(self.tags.iter(), order)?;
         let answer = session
             .call(&order.address.target.region, "iam", "CreateRole")
-            .run(|| {
+            .run_or_done(is_there, || {
                 session
                     .iam()
                     .create_role()
@@ -249,6 +249,11 @@ impl Role {
                     .send()
             })
             .await?;
+        let Some(answer) = answer else {
+            let (target, name) = (&order.address.target, &order.address.name);
+            let partition = Partition::of_region(&target.region).unwrap_or_default();
+            return Ok(Arn::role(partition, target.account, &format!("{}{name}", PATH.trim_start_matches('/'))));
+        };
         let arn = answer.role.map(|role| role.arn).unwrap_or_default();
         arn.parse().map_err(|e: ArnError| order.malformed("CreateRole", &e.to_string()))
     }
@@ -273,6 +278,10 @@ impl Role {
         }
         Ok(())
     }
+}
+
+fn is_there(error: &OpError) -> bool {
+    error.has_code(&["EntityAlreadyExists", "EntityAlreadyExistsException"])
 }
 
 async fn delete_inline(policy: &str, order: &Order<'_>) -> Result<(), OpError> {

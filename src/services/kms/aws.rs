@@ -183,7 +183,9 @@ impl Write for Key {
         if seen.state == KeyState::PendingDeletion {
             session
                 .call(region, "kms", "CancelKeyDeletion")
-                .run(|| send!(kms, region, session.kms().cancel_key_deletion().key_id(&id)))
+                .run_or_done(is_in_another_state, || {
+                    send!(kms, region, session.kms().cancel_key_deletion().key_id(&id))
+                })
                 .await?;
         }
         if seen.state != KeyState::Enabled {
@@ -239,8 +241,11 @@ impl Key {
         let (session, region) = (order.session, &order.address.target.region);
         let policy = self.policy.document.to_json();
         let tags = sdk_tags(self.tags.clone());
+        // It has no name and takes no token (KMS API Reference, `CreateKey`): sent twice, it makes two. One that was made
+        // without an answer bears our tags, by which the next run finds it.
         let answer = session
             .call(region, "kms", "CreateKey")
+            .once()
             .run(|| {
                 let create = session
                     .kms()
@@ -263,10 +268,20 @@ impl Key {
         session
             .call(region, "kms", "CreateAlias")
             .settling(FRESH)
-            .run(|| send!(kms, region, session.kms().create_alias().alias_name(alias).target_key_id(id)))
+            .run_or_done(is_named, || {
+                send!(kms, region, session.kms().create_alias().alias_name(alias).target_key_id(id))
+            })
             .await?;
         Ok(())
     }
+}
+
+fn is_named(error: &OpError) -> bool {
+    error.has_code(&["AlreadyExistsException"])
+}
+
+fn is_in_another_state(error: &OpError) -> bool {
+    error.has_code(&["KMSInvalidStateException"])
 }
 
 async fn set_rotation(order: &Order<'_>, region: &Region, id: &str, on: bool) -> Result<(), OpError> {

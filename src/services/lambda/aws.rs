@@ -119,7 +119,7 @@ async fn add(order: &Order<'_>, sid: &str, statement: &Statement) -> Result<(), 
     };
     session
         .call(region, "lambda", "AddPermission")
-        .run(|| {
+        .run_or_done(is_there, || {
             let add = session
                 .lambda()
                 .add_permission()
@@ -133,6 +133,10 @@ async fn add(order: &Order<'_>, sid: &str, statement: &Statement) -> Result<(), 
         })
         .await?;
     Ok(())
+}
+
+fn is_there(error: &OpError) -> bool {
+    error.has_code(&["ResourceConflictException"])
 }
 
 async fn remove(order: &Order<'_>, sid: &str) -> Result<(), OpError> {

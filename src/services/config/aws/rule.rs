@@ -13,8 +13,8 @@ use super::super::rule::rule_names;
 use super::super::section::Trigger;
 use super::super::{Rule, Scope};
 use super::tags;
-use crate::aws::{found, send};
-use crate::model::{Address, Arn, ArnError, OpError};
+use crate::aws::{Session, found, send};
+use crate::model::{Address, Arn, ArnError, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Ownership, Spec, is_ours};
 
@@ -26,7 +26,7 @@ const UNSETTLED: &[&str] =
 /// cannot be ours; one that is being deleted is as good as gone.
 pub(super) async fn observe(cell: &Cell<'_>) -> Result<Vec<Found>, OpError> {
     let declared = rule_names(cell.declared, cell.target);
-    let rules = all_rules(cell).await?;
+    let rules = all_rules(cell.session, &cell.target.region).await?;
     let candidates = rules
         .iter()
         .filter(|rule| rule.created_by().is_none() && rule.config_rule_state() != Some(&ConfigRuleState::Deleting));
@@ -35,8 +35,7 @@ pub(super) async fn observe(cell: &Cell<'_>) -> Result<Vec<Found>, OpError> {
     Ok(seen.into_iter().flatten().filter(is_wanted).collect())
 }
 
-async fn all_rules(cell: &Cell<'_>) -> Result<Vec<SdkRule>, OpError> {
-    let (session, region) = (cell.session, &cell.target.region);
+async fn all_rules(session: &Session, region: &Region) -> Result<Vec<SdkRule>, OpError> {
     let mut rules = Vec::new();
     let mut token = None;
     loop {
@@ -147,6 +146,20 @@ impl Write for Rule {
             })
             .await;
         found(answer, &["NoSuchConfigRuleException"]).map(|_| ())
+    }
+
+    /// Every other rule of the Region, those of conformance packs and other services included (AWS Config Developer
+    /// Guide, "Service Limits").
+    async fn rivals(&self, order: &Order<'_>) -> Result<Vec<String>, OpError> {
+        let rules = all_rules(order.session, &order.address.target.region).await?;
+        let told = |rule: &SdkRule| {
+            let name = rule.config_rule_name()?;
+            Some(match rule.created_by() {
+                Some(service) => format!("rule `{name}` of {service}"),
+                None => format!("rule `{name}`"),
+            })
+        };
+        Ok(rules.iter().filter_map(told).collect())
     }
 }
 

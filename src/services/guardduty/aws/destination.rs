@@ -3,10 +3,9 @@
 use aws_sdk_guardduty as guardduty;
 use guardduty::operation::describe_publishing_destination::DescribePublishingDestinationOutput;
 use guardduty::types::{DestinationProperties, DestinationType, PublishingStatus};
-use tokio::time::Instant;
 
 use super::super::destination::{PUBLISHING, PublishingDestination};
-use super::{PATIENCE, PAUSE, existing_detector, never_deleted, partition_of, settled, tag};
+use super::{PATIENCE, PAUSE, existing_detector, never_deleted, partition_of, settled, tag, token};
 use crate::aws::{Session, send};
 use crate::model::{AccountId, Address, Arn, Fault, OpError, Region, Target};
 use crate::services::adapter::{Cell, Order, Write};
@@ -136,6 +135,10 @@ impl Write for PublishingDestination {
     }
 }
 
+fn is_there(error: &OpError) -> bool {
+    error.message.contains("publishing destination") && error.message.contains("already exists")
+}
+
 impl PublishingDestination {
     fn properties(&self) -> DestinationProperties {
         // GuardDuty API Reference, `DestinationProperties`: a folder ends with a slash.
@@ -149,17 +152,28 @@ impl PublishingDestination {
 
     async fn create(&self, detector: &str, order: &Order<'_>) -> Result<String, OpError> {
         let (session, region) = (order.session, &order.address.target.region);
-        let create = || {
+        let create = |token: &str| {
             let create = session
                 .guardduty()
                 .create_publishing_destination()
+                .client_token(token)
                 .detector_id(detector)
                 .destination_type(DestinationType::S3)
                 .destination_properties(self.properties())
                 .set_tags(Some(self.tags.clone().into_iter().collect()));
             send!(guardduty, region, create)
         };
-        let answer = settled(|| session.call(region, "guardduty", "CreatePublishingDestination").run(create)).await?;
+        let answer = settled(session.clock(), || async {
+            let token = token();
+            let call = session.call(region, "guardduty", "CreatePublishingDestination");
+            call.run_or_done(is_there, || create(&token)).await
+        });
+        let Some(answer) = answer.await? else {
+            let id = only_destination(session, region, detector).await?;
+            return id.ok_or_else(|| {
+                order.malformed("ListPublishingDestinations", "there is no export here, although one was made")
+            });
+        };
         let id = answer.destination_id().filter(|id| !id.is_empty());
         id.map(str::to_owned).ok_or_else(|| {
             order.malformed("CreatePublishingDestination", "the answer does not tell the destination's id")
@@ -172,7 +186,8 @@ impl PublishingDestination {
             let update = session.guardduty().update_publishing_destination().detector_id(detector).destination_id(id);
             send!(guardduty, region, update.destination_properties(self.properties()))
         };
-        settled(|| session.call(region, "guardduty", "UpdatePublishingDestination").run(update)).await?;
+        settled(session.clock(), || session.call(region, "guardduty", "UpdatePublishingDestination").run(update))
+            .await?;
         Ok(())
     }
 
@@ -180,10 +195,11 @@ impl PublishingDestination {
     async fn wait(&self, detector: &str, id: &str, order: &Order<'_>) -> Result<(), OpError> {
         let (session, region) = (order.session, &order.address.target.region);
         // A failed verification can be one that a policy of a moment ago had not reached: patience is for it, too.
-        let deadline = Instant::now() + PATIENCE;
+        let clock = session.clock();
+        let deadline = clock.elapsed() + PATIENCE;
         let mut last = describe(session, region, detector, id).await?;
-        while last.status() != Some(&PublishingStatus::Publishing) && Instant::now() + PAUSE < deadline {
-            tokio::time::sleep(PAUSE).await;
+        while last.status() != Some(&PublishingStatus::Publishing) && clock.elapsed() + PAUSE < deadline {
+            clock.sleep(PAUSE).await;
             last = describe(session, region, detector, id).await?;
         }
         let last = last.status().map_or("unknown", |status| status.as_str());

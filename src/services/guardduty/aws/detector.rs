@@ -13,7 +13,7 @@ use super::super::Features;
 use super::super::features::{FOUNDATIONAL, additional};
 use super::super::spec::{Administrator, Bounds, Detector};
 use super::members::Seen;
-use super::{detector_arn, never_deleted, partition_of, tag};
+use super::{detector_arn, existing_detector, never_deleted, partition_of, tag, token};
 use crate::aws::send;
 use crate::model::{Address, Arn, OpError};
 use crate::services::adapter::{Cell, Order, Write};
@@ -127,6 +127,10 @@ fn refused_feature(error: &OpError, sent: &BTreeSet<String>) -> Option<String> {
     sent.iter().filter(|key| error.message.contains(&plain(key))).max_by_key(|key| plain(key).len()).cloned()
 }
 
+fn is_there(error: &OpError) -> bool {
+    error.message.contains("detector already exists")
+}
+
 impl Write for Detector {
     async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
         let Some(seen) = seen else { return self.create(order).await };
@@ -149,12 +153,14 @@ impl Detector {
         let (session, region) = (order.session, &target.region);
         let mut keys: BTreeSet<String> = self.features.keys().cloned().collect();
         loop {
+            let token = token();
             let created = session
                 .call(region, "guardduty", "CreateDetector")
-                .run(|| {
+                .run_or_done(is_there, || {
                     let create = session
                         .guardduty()
                         .create_detector()
+                        .client_token(&token)
                         .enable(self.enabled)
                         .finding_publishing_frequency(FindingPublishingFrequency::from(
                             self.finding_publishing_frequency.as_str(),
@@ -165,7 +171,10 @@ impl Detector {
                 })
                 .await;
             let error = match created {
-                Ok(answer) => {
+                Ok(None) => {
+                    return Ok(detector_arn(partition_of(target), target, &existing_detector(order).await?));
+                }
+                Ok(Some(answer)) => {
                     let id = answer.detector_id().ok_or_else(|| {
                         order.malformed("CreateDetector", "the answer does not tell the detector's id")
                     })?;

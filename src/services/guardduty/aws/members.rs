@@ -248,7 +248,7 @@ impl Write for Membership {
         let detector = existing_detector(order).await?;
         let administrator = self.administrator.to_string();
         // It was sent a moment ago, and goes out once the e-mail address is checked.
-        let Some(invitation) = until(|| invitation(session, region, &administrator)).await? else {
+        let Some(invitation) = until(session.clock(), || invitation(session, region, &administrator)).await? else {
             let mut error = order
                 .malformed("ListInvitations", &format!("no invitation of {administrator} has come within two minutes"));
             error.hint = Some(format!(

@@ -8,9 +8,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_guardduty as guardduty;
-use tokio::time::Instant;
 
 use crate::aws::{Session, send};
+use crate::clock::Clock;
 use crate::model::{Arn, Fault, OpError, Partition, Region, Target};
 use crate::services::adapter::{Cell, Order};
 use crate::services::{Kind, Reading, Spec, Tags};
@@ -131,37 +131,43 @@ async fn tag(wanted: &Tags, seen: &Tags, arn: &Arn, order: &Order<'_>) -> Result
 }
 
 /// Looks again and again until there is something to see, or patience ends.
-async fn until<T, F, Fut>(mut look: F) -> Result<Option<T>, OpError>
+async fn until<T, F, Fut>(clock: &Clock, mut look: F) -> Result<Option<T>, OpError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<Option<T>, OpError>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = clock.elapsed() + PATIENCE;
     loop {
         let seen = look().await?;
-        if seen.is_some() || Instant::now() + PAUSE >= deadline {
+        if seen.is_some() || clock.elapsed() + PAUSE >= deadline {
             return Ok(seen);
         }
-        tokio::time::sleep(PAUSE).await;
+        clock.sleep(PAUSE).await;
     }
 }
 
 /// Tries again while GuardDuty says that it may not use a bucket or key: a policy that was just written takes a while.
 /// GuardDuty has one code for everything that is wrong with a request, so that its message has to tell.
-async fn settled<T, F, Fut>(mut call: F) -> Result<T, OpError>
+async fn settled<T, F, Fut>(clock: &Clock, mut call: F) -> Result<T, OpError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, OpError>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = clock.elapsed() + PATIENCE;
     loop {
         match call().await {
-            Err(error) if error.fault == Fault::Unsettled && Instant::now() + PAUSE < deadline => {
-                tokio::time::sleep(PAUSE).await;
+            Err(error) if error.fault == Fault::Unsettled && clock.elapsed() + PAUSE < deadline => {
+                clock.sleep(PAUSE).await;
             }
             answer => return answer,
         }
     }
+}
+
+/// An idempotency token: the same for every attempt at one creation, so that an attempt whose answer was lost and the
+/// next one make one thing.
+fn token() -> String {
+    format!("{:032x}", fastrand::u128(..))
 }
 
 /// What GuardDuty never deletes for us.
