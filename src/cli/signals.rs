@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator;
@@ -16,6 +17,9 @@ use super::exit::{Exit, die_of};
 use super::progress::Progress;
 use crate::engine::{Asked, Stop, Stopper};
 use crate::report::{Event, Events};
+
+/// How long last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What the signals of a run come to.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +79,7 @@ impl Signals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, signal: i32, stopper: &Stopper, progress: &Progress, events: &Events) {
+    fn take(&self, signal: i32, stopper: &Stopper, progress: &Arc<Progress>, events: &Events) {
         // Held to the end: whoever wants to begin writing waits, and the process is gone before.
         let mut state = self.state();
         state.first.get_or_insert(signal);
@@ -83,31 +87,71 @@ impl Signals {
         let name = name_of(signal);
         match (state.writing, state.count) {
             (false, _) => {
-                progress.interrupt(&format!("{name}: stopped; nothing was written"));
-                events.tell(Event::RunEnded { exit: Exit::Signal(signal).code(), error: None });
+                let (progress, events) = (progress.clone(), events.clone());
+                let exit = Exit::Signal(signal).code();
+                let said = in_time(move || {
+                    progress.interrupt(&format!("{name}: stopped; nothing was written"));
+                    events.tell(Event::RunEnded { exit, error: None });
+                });
+                if !said {
+                    // A question for a code has the terminal, and does not show what is typed.
+                    restore_terminal();
+                }
                 die_of(signal);
             }
             (true, 1) => {
-                progress.interject(&format!(
-                    "{name}: nothing new is started, and the changes under way are finished; once more stops waiting \
-                     for them"
-                ));
                 stopper.ask(Asked::Finish);
+                let progress = progress.clone();
+                in_time(move || {
+                    progress.interject(&format!(
+                        "{name}: nothing new is started, and the changes under way are finished; once more stops \
+                         waiting for them"
+                    ));
+                });
             }
             (true, 2) => {
-                progress.interject(&format!(
-                    "{name}: the changes under way are left as they are, and the lock is given back; once more exits \
-                     at once"
-                ));
                 stopper.ask(Asked::Leave);
+                let progress = progress.clone();
+                in_time(move || {
+                    progress.interject(&format!(
+                        "{name}: the changes under way are left as they are, and the lock is given back; once more \
+                         exits at once"
+                    ));
+                });
             }
             (true, _) => {
-                progress.interrupt(&format!(
-                    "{name}: exiting at once; what was under way is not known, and the next run finds out"
-                ));
+                let clone = progress.clone();
+                let said = in_time(move || {
+                    clone.interrupt(&format!(
+                        "{name}: exiting at once; what was under way is not known, and the next run finds out"
+                    ));
+                });
+                if !said {
+                    restore_terminal();
+                }
                 die_of(state.first.unwrap_or(signal));
             }
         }
+    }
+}
+
+/// Does something that may have to wait for whoever has the terminal, and does not wait long for it; answers whether it
+/// was done.
+fn in_time(what: impl FnOnce() + Send + 'static) -> bool {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        what();
+        // Nobody is left to hear it after the time is over.
+        let _ = done.send(());
+    });
+    ended.recv_timeout(LAST_WORDS).is_ok()
+}
+
+/// Lets the terminal show again what is typed.
+fn restore_terminal() {
+    if let Ok(terminal) = std::fs::File::open("/dev/tty") {
+        // Without `stty` it stays as it is: there is nobody to ask.
+        let _ = std::process::Command::new("stty").arg("sane").stdin(terminal).status();
     }
 }
 

@@ -137,3 +137,32 @@ impl JsonSchema for RawTolerance {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_rounded_down() {
+        for (tolerance, accounts, tolerated) in [
+            (Tolerance::default(), 9, 0),
+            (Tolerance::default(), 10, 1),
+            (Tolerance::default(), 19, 1),
+            (Tolerance::Percent(100), 7, 7),
+            (Tolerance::Percent(0), 1000, 0),
+            (Tolerance::Accounts(3), 1, 3),
+        ] {
+            assert_eq!(tolerance.of(accounts), tolerated, "{tolerance} of {accounts}");
+        }
+    }
+
+    #[test]
+    fn a_tolerance_is_read_as_it_is_shown() {
+        for text in ["0", "3", "0%", "10%", "100%"] {
+            assert_eq!(text.parse::<Tolerance>().unwrap().to_string(), text);
+        }
+        for text in ["", "%", "-1", "+1", "1.5%", "ten", "101%", "99999999999999999999", "1000%", "10 %"] {
+            assert!(text.parse::<Tolerance>().is_err(), "{text}");
+        }
+    }
+}
