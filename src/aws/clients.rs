@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 use super::call::Call;
-use super::ledger::Ledger;
+use super::ledger::{Does, Ledger};
 use super::limits::Limits;
 use crate::clock::Clock;
 use crate::model::{AccountId, Partition, Region};
@@ -143,6 +143,8 @@ pub enum Access {
     Read,
     /// Those on the write lists do, too.
     Write,
+    /// Only what serves this tool itself does: telling somebody of a run. Nothing that is managed is read or changed.
+    Own,
 }
 
 /// One account, entered and confirmed, with its clients.
@@ -316,6 +318,14 @@ fn is_write(service: &str, operation: &str) -> bool {
     service.parse::<Service>().is_ok_and(|service| service.writes().contains(&operation))
 }
 
+/// What this tool does for itself, in the account that it does it in.
+const OWN: &[(&str, &str)] = &[("sns", "Publish")];
+
+/// Whether an operation serves this tool itself.
+fn is_own(service: &str, operation: &str) -> bool {
+    OWN.contains(&(service, operation))
+}
+
 /// Installed in every client: counts what is sent, and lets nothing through that no service lists: without write access
 /// the reads alone, with it the writes besides.
 ///
@@ -332,6 +342,7 @@ struct Guard {
 #[error("{service}:{operation} is {}", match access {
     Access::Read => "not on the list of reads, and this run may only read",
     Access::Write => "neither on the list of reads nor on that of writes",
+    Access::Own => "not what this tool does for itself",
 })]
 pub(super) struct Refused {
     service: &'static str,
@@ -352,7 +363,13 @@ impl Intercept for Guard {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
-        if is_read(self.service, operation) || (self.access == Access::Write && is_write(self.service, operation)) {
+        let allowed = match self.access {
+            Access::Read => is_read(self.service, operation),
+            Access::Write => is_read(self.service, operation) || is_write(self.service, operation),
+            // Who we are is asked in every session.
+            Access::Own => is_own(self.service, operation) || (self.service == "sts" && is_read("sts", operation)),
+        };
+        if allowed {
             return Ok(());
         }
         Err(Refused { service: self.service, operation: operation.to_owned(), access: self.access }.into())
@@ -366,7 +383,14 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = bag.load::<Metadata>() {
             let operation = metadata.name();
-            self.ledger.count(self.service, operation, !is_read(self.service, operation));
+            let does = if is_read(self.service, operation) {
+                Does::Reads
+            } else if is_own(self.service, operation) {
+                Does::Own
+            } else {
+                Does::Writes
+            };
+            self.ledger.count(self.service, operation, does);
         }
         Ok(())
     }

@@ -10,15 +10,27 @@ pub struct Ledger {
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
     requests: u64,
-    mutating: bool,
+    does: Does,
+}
+
+/// What a request does to the estate.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    /// It looks.
+    #[default]
+    Reads,
+    /// It changes what is managed.
+    Writes,
+    /// It serves this tool itself, such as telling somebody of a run.
+    Own,
 }
 
 impl Ledger {
-    pub(super) fn count(&self, service: &'static str, operation: &str, mutating: bool) {
+    pub(super) fn count(&self, service: &'static str, operation: &str, does: Does) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = counts.entry((service, operation.to_owned())).or_default();
         entry.requests += 1;
-        entry.mutating = mutating;
+        entry.does = does;
     }
 
     /// Requests of one operation, attempts included.
@@ -32,9 +44,18 @@ impl Ledger {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|c| c.requests).sum()
     }
 
-    /// Requests that write, attempts included.
+    /// Requests that change what is managed, attempts included.
     pub fn mutating(&self) -> u64 {
+        self.doing(Does::Writes)
+    }
+
+    /// Requests that serve this tool itself, attempts included.
+    pub fn own(&self) -> u64 {
+        self.doing(Does::Own)
+    }
+
+    fn doing(&self, does: Does) -> u64 {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values().filter(|c| c.mutating).map(|c| c.requests).sum()
+        counts.values().filter(|c| c.does == does).map(|c| c.requests).sum()
     }
 }

@@ -9,13 +9,16 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
 use super::locking::LockArgs;
+use super::notice::{self, Asked, UnattendedArgs};
 use super::plan::{self, LeaveArgs};
 use super::rollout::RolloutArgs;
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
-use crate::engine::{Applied, Enforce, Survey};
+use crate::config::Baseline;
+use crate::engine::{Applied, Enforce, Survey, SurveyOptions};
 use crate::plan::Plan;
+use crate::report::notice::End;
 use crate::report::{Outcome, human, json};
 
 /// Plans, shows the plan, asks, and makes the changes.
@@ -31,6 +34,8 @@ pub(super) struct ApplyArgs {
     rollout: RolloutArgs,
     #[command(flatten)]
     locking: LockArgs,
+    #[command(flatten)]
+    unattended: UnattendedArgs,
     /// Does not ask
     #[arg(long)]
     yes: bool,
@@ -45,44 +50,61 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
                 .to_owned(),
         ));
     }
-    let (plan, applied) = block_on(async {
+    block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
+        args.unattended.check(&run)?;
+        let asked = Asked { command: "apply", args: &args.run, common };
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let options = plan::options(&run, &args.leave);
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         present(&plan, args.run.format, common, screen)?;
-        if plan.changes.is_empty() {
-            return Ok((plan, Some(Applied::default())));
+        if !args.yes && !plan.changes.is_empty() && !agreed(&plan)? {
+            screen.note("nothing was changed");
+            return Ok(Exit::Incomplete);
         }
-        if !args.yes && !agreed(&plan)? {
-            return Ok((plan, None));
-        }
-        let enforce = Enforce {
-            chain: &run.chain,
-            profiles: &run.loaded.profiles,
-            baseline,
-            options: &options,
-            rollout: &args.rollout.rollout(&run.loaded.profiles)?,
-            lock: &args.locking.terms(&run)?,
-            stop: &run.stop,
-            events: &run.events,
+        let applied = match enforced(args, &run, baseline, &options, &plan).await {
+            Ok(applied) => applied,
+            Err(error) => {
+                let why = error.chain();
+                let exit = error.exit();
+                args.unattended.conclude(&run, asked, &plan, End::Broken { why: &why }, exit, screen).await;
+                return Err(error);
+            }
         };
-        let applied = enforce.run(&plan).await?;
         run.progress.finish();
-        tracing::info!(
-            requests = run.chain.aws().ledger().total(),
-            mutating = run.chain.aws().ledger().mutating(),
-            "requests sent"
-        );
-        Ok((plan, Some(applied)))
-    })?;
-    let Some(applied) = applied else {
-        screen.note("nothing was changed");
-        return Ok(Exit::Incomplete);
+        let ledger = run.chain.aws().ledger();
+        tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), "requests sent");
+        let shown = report(&plan, &applied, args.run.format, common, screen);
+        let exit = exit(&plan, &applied);
+        // Also where nobody reads on: who is to be told is somebody else.
+        let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), exit, screen).await;
+        shown.map(|()| exit)
+    })
+}
+
+/// Makes the changes, if there are any.
+async fn enforced(
+    args: &ApplyArgs,
+    run: &Run,
+    baseline: &Baseline,
+    options: &SurveyOptions,
+    plan: &Plan,
+) -> Result<Applied, CliError> {
+    if plan.changes.is_empty() {
+        return Ok(Applied::default());
+    }
+    let enforce = Enforce {
+        chain: &run.chain,
+        profiles: &run.loaded.profiles,
+        baseline,
+        options,
+        rollout: &args.rollout.rollout(&run.loaded.profiles)?,
+        lock: &args.locking.terms(run)?,
+        stop: &run.stop,
+        events: &run.events,
     };
-    report(&plan, &applied, args.run.format, common, screen)?;
-    Ok(exit(&plan, &applied))
+    Ok(enforce.run(plan).await?)
 }
 
 /// Shows the plan before anything is written; on stderr where stdout is for JSON.

@@ -78,6 +78,46 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("nothing was changed: {0}")]
     Halted(crate::report::Halt),
+    /// The topic of `[notify.run]` could not be told.
+    #[cfg(feature = "aws")]
+    #[error("nobody was told of this run: {topic} did not take the message")]
+    Silent {
+        /// The topic.
+        topic: String,
+        /// Why not.
+        source: Box<crate::model::OpError>,
+    },
+    /// What was told could not be written down.
+    #[cfg(feature = "aws")]
+    #[error("cannot write {}: what was told is forgotten, and the next run tells it again", path.display())]
+    Forgetful {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no folder to remember in.
+    #[cfg(feature = "aws")]
+    #[error("nobody was told of this run: there is no folder to remember in what was told")]
+    NoStateFolder,
+    /// The command of `--on-drift` could not be run.
+    #[cfg(feature = "aws")]
+    #[error("cannot run `{command}` (--on-drift)")]
+    HookNotRun {
+        /// The command.
+        command: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The command of `--on-drift` failed.
+    #[cfg(feature = "aws")]
+    #[error("`{command}` (--on-drift) {how}")]
+    HookFailed {
+        /// The command.
+        command: String,
+        /// How it ended.
+        how: String,
+    },
     /// The simulation could not be started.
     #[error("cannot start the simulated estate")]
     Sandbox(#[source] io::Error),
@@ -102,11 +142,23 @@ impl From<crate::engine::NoLock> for CliError {
 }
 
 impl CliError {
+    /// The error with everything behind it, on one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        text
+    }
+
     pub(super) fn from_stdout(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { CliError::StdoutClosed } else { CliError::Stdout(error) }
     }
 
-    fn exit(&self) -> Exit {
+    pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Files(_) | CliError::Unreadable { .. } => Exit::Data,
             // `baseline … | head` got all it wanted.
@@ -135,6 +187,15 @@ impl CliError {
                     _ => format!("{option} FILE or {variable} names another file"),
                 })
             }
+            #[cfg(feature = "aws")]
+            CliError::Silent { source, .. } => {
+                let again = "what was told before is unchanged, so that the next run tells this";
+                Some(source.hint.as_ref().map_or(again.to_owned(), |hint| format!("{hint}; {again}")))
+            }
+            #[cfg(feature = "aws")]
+            CliError::NoStateFolder => {
+                Some("set STATE_DIRECTORY, XDG_STATE_HOME or HOME, or say --notify never".to_owned())
+            }
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }
@@ -143,6 +204,12 @@ impl CliError {
 
 /// Prints an error with everything behind it, and answers the exit code.
 pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
+    say(error, screen);
+    error.exit()
+}
+
+/// Prints an error with everything behind it.
+pub(super) fn say(error: &CliError, screen: &Screen) {
     match error {
         CliError::StdoutClosed => {}
         CliError::Files(problems) => {
@@ -161,7 +228,6 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
             }
         }
     }
-    error.exit()
 }
 
 /// Every problem with its place in the file.

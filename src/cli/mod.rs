@@ -9,11 +9,15 @@ mod demo;
 mod error;
 mod exit;
 mod files;
+#[cfg(feature = "aws")]
+mod hook;
 mod init;
 #[cfg(feature = "aws")]
 mod locking;
 #[cfg(feature = "aws")]
 mod mfa;
+#[cfg(feature = "aws")]
+mod notice;
 #[cfg(feature = "aws")]
 mod plan;
 #[cfg(feature = "aws")]

@@ -6,12 +6,14 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::notice::{Asked, UnattendedArgs};
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
 use crate::engine::{Survey, SurveyOptions};
 use crate::model::Fault;
 use crate::plan::Plan;
+use crate::report::notice::End;
 use crate::report::{human, json};
 use crate::services::Terms;
 
@@ -25,6 +27,8 @@ pub(super) struct PlanArgs {
     pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) leave: LeaveArgs,
+    #[command(flatten)]
+    pub(super) unattended: UnattendedArgs,
 }
 
 /// What is allowed beyond the ordinary.
@@ -43,16 +47,19 @@ pub(super) struct LeaveArgs {
 }
 
 pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let plan = block_on(async {
+    block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
+        args.unattended.check(&run)?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let options = options(&run, &args.leave);
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
-        Ok(plan)
-    })?;
-    show(&plan, args.run.format, common, screen)?;
-    Ok(exit(&plan))
+        let shown = show(&plan, args.run.format, common, screen);
+        let asked = Asked { command: "plan", args: &args.run, common };
+        // Also where nobody reads on: who is to be told is somebody else.
+        let exit = args.unattended.conclude(&run, asked, &plan, End::Looked, exit(&plan), screen).await;
+        shown.map(|()| exit)
+    })
 }
 
 /// What a survey is narrowed to and allowed.

@@ -99,7 +99,7 @@ fn address_document(plan: &Plan, address: &Address) -> Value {
     })
 }
 
-fn change_document(plan: &Plan, change: &Change) -> Value {
+pub(super) fn change_document(plan: &Plan, change: &Change) -> Value {
     let mut document = address_document(plan, &change.address);
     document["action"] = json!(change.action);
     document["reason"] = json!(change.reason);

@@ -3,5 +3,6 @@
 pub mod event;
 pub mod human;
 pub mod json;
+pub mod notice;
 
 pub use event::{Event, Events, Halt, Outcome};
