@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -6,6 +8,20 @@ use crate::plan::{Blocked, FieldChange, FieldChangeKind, Unreadable};
 use crate::services::Service;
 use crate::services::estate::{Estate, id, region};
 
+/// A trail that is otherwise, to be put elsewhere.
+static TRAIL: LazyLock<Change> = LazyLock::new(|| {
+    let desired = Estate::small().desire(Service::Cloudtrail, PAYMENTS, &["us-east-1"]).remove(0);
+    Change {
+        address: desired.address,
+        action: Action::Update,
+        reason: "one field differs".to_owned(),
+        fields: vec![],
+        requires: vec![],
+        depth: 0,
+        desired: desired.spec,
+        seen: None,
+    }
+});
 const PAYMENTS: &str = "333333333333";
 const LEDGER: &str = "444444444444";
 
@@ -15,19 +31,11 @@ fn run() -> RunId {
 
 /// A trail whose logging was stopped, or was otherwise changed.
 fn stopped(account: &str, place: &str, field: &str) -> Change {
-    let mut desired = Estate::small().desire(Service::Cloudtrail, PAYMENTS, &["us-east-1"]).remove(0);
-    desired.address.target = Target::new(id(account), region(place));
     let kind = FieldChangeKind::Changed { before: json!(false), after: json!(true) };
-    Change {
-        address: desired.address,
-        action: Action::Update,
-        reason: "one field differs".to_owned(),
-        fields: vec![FieldChange { path: vec![field.to_owned()], kind }],
-        requires: vec![],
-        depth: 0,
-        desired: desired.spec,
-        seen: None,
-    }
+    let mut change = TRAIL.clone();
+    change.address.target = Target::new(id(account), region(place));
+    change.fields = vec![FieldChange { path: vec![field.to_owned()], kind }];
+    change
 }
 
 fn plan(changes: Vec<Change>) -> Plan {
