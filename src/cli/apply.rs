@@ -76,10 +76,10 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let ledger = run.chain.aws().ledger();
         tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), "requests sent");
         let shown = report(&plan, &applied, args.run.format, common, screen);
-        let exit = exit(&plan, &applied);
+        let found = exit(&plan, &applied);
         // Also where nobody reads on: who is to be told is somebody else.
-        let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), exit, screen).await;
-        shown.map(|()| exit)
+        let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
+        notice::ended(shown, found, exit)
     })
 }
 

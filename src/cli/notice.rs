@@ -121,6 +121,14 @@ pub(super) fn applied(applied: &Applied) -> End<'_> {
     End::Applied { outcomes: &applied.outcomes, halted: applied.halted.as_ref() }
 }
 
+/// How a run ends whose report may not have been read to its end: that is no failure, but an alarm that failed is one.
+pub(super) fn ended(shown: Result<(), CliError>, found: Exit, exit: Exit) -> Result<Exit, CliError> {
+    match shown {
+        Err(CliError::StdoutClosed) if exit != found => Ok(exit),
+        shown => shown.map(|()| exit),
+    }
+}
+
 fn target(run: &Run) -> Option<&NotifyRun> {
     run.loaded.baseline.as_ref().and_then(|baseline| baseline.notify_run.as_ref())
 }
@@ -232,4 +240,37 @@ fn write(path: &Path, told: &Told) -> io::Result<()> {
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_hides_no_alarm_that_failed() {
+        let closed = || Err(CliError::StdoutClosed);
+        assert!(matches!(ended(closed(), Exit::Drift, Exit::Error), Ok(Exit::Error)));
+        assert!(matches!(ended(closed(), Exit::Drift, Exit::Drift), Err(CliError::StdoutClosed)));
+        assert!(matches!(ended(Ok(()), Exit::Drift, Exit::Error), Ok(Exit::Error)));
+    }
+
+    #[test]
+    fn what_is_told_of_one_baseline_is_not_taken_for_what_is_told_of_another() {
+        let name = |account: &str, baseline, narrowed| file_name(account.parse().unwrap(), baseline, narrowed);
+        let names = [
+            name("222222222222", "standard", ""),
+            name("333333333333", "standard", ""),
+            name("222222222222", "Standard", ""),
+            name("222222222222", "../stand/ard", ""),
+            name("222222222222", "standard", "-a payments"),
+            name("222222222222", &"x".repeat(64), ""),
+            name("222222222222", &"基".repeat(64), ""),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+        for name in &names {
+            assert!(name.len() < 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)), "{name}");
+            assert!(!name.contains(".."), "{name}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
-use super::notice::{Asked, UnattendedArgs};
+use super::notice::{self, Asked, UnattendedArgs};
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
@@ -57,8 +57,9 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
         let shown = show(&plan, args.run.format, common, screen);
         let asked = Asked { command: "plan", args: &args.run, common };
         // Also where nobody reads on: who is to be told is somebody else.
-        let exit = args.unattended.conclude(&run, asked, &plan, End::Looked, exit(&plan), screen).await;
-        shown.map(|()| exit)
+        let found = exit(&plan);
+        let exit = args.unattended.conclude(&run, asked, &plan, End::Looked, found, screen).await;
+        notice::ended(shown, found, exit)
     })
 }
 
