@@ -70,7 +70,7 @@ fn units() -> (tempfile::TempDir, Vec<String>) {
             .unwrap()
             .replace("/usr/local/bin/baseline", baseline_path().to_str().unwrap())
             .replace("/usr/local/lib/baseline/baseline-failed", file("deploy/baseline-failed").to_str().unwrap());
-        assert!(!text.contains("Exec=/usr/local"), "{name}");
+        assert!(!text.contains("ExecStart=/usr/local"), "{name}");
         fs::write(folder.path().join(&name), text).unwrap();
         names.push(name);
     }

@@ -58,7 +58,11 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let options = plan::options(&run, &args.leave);
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
-        present(&plan, args.run.format, common, screen)?;
+        // Where nobody is asked and nothing is to be said of what ends well, the plan waits for the end.
+        let late = common.quiet && args.yes;
+        if !late {
+            present(&plan, args.run.format, common, screen)?;
+        }
         if !args.yes && !plan.changes.is_empty() && !agreed(&plan)? {
             screen.note("nothing was changed");
             return Ok(Exit::Incomplete);
@@ -66,6 +70,10 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let applied = match enforced(args, &run, baseline, &options, &plan).await {
             Ok(applied) => applied,
             Err(error) => {
+                if late {
+                    // Whether or not somebody reads it, the error is what counts.
+                    let _ = present(&plan, args.run.format, common, screen);
+                }
                 let why = error.chain();
                 let exit = error.exit();
                 args.unattended.conclude(&run, asked, &plan, End::Broken { why: &why }, exit, screen).await;
@@ -75,8 +83,10 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         run.progress.finish();
         let ledger = run.chain.aws().ledger();
         tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), "requests sent");
-        let shown = report(&plan, &applied, args.run.format, common, screen);
         let found = exit(&plan, &applied);
+        let first =
+            if late && found != Exit::Success { present(&plan, args.run.format, common, screen) } else { Ok(()) };
+        let shown = first.and_then(|()| report(&plan, &applied, found, args.run.format, common, screen));
         // Also where nobody reads on: who is to be told is somebody else.
         let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
         notice::ended(shown, found, exit)
@@ -134,6 +144,7 @@ fn agreed(plan: &Plan) -> Result<bool, CliError> {
 fn report(
     plan: &Plan,
     applied: &Applied,
+    found: Exit,
     format: Format,
     common: &CommonArgs,
     screen: &mut Screen,
@@ -142,10 +153,10 @@ fn report(
         Format::Json => screen.data(&format!("{:#}\n", json::apply_document(plan, &applied.outcomes))),
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
-            let problems = human::outcomes(plan, &applied.outcomes);
-            if common.quiet && problems.is_empty() {
+            if common.quiet && found == Exit::Success {
                 return Ok(());
             }
+            let problems = human::outcomes(plan, &applied.outcomes);
             screen.data(&format!("\n{problems}{}\n", human::outcome_summary(&applied.outcomes)))
         }
     }

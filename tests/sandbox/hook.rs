@@ -19,10 +19,16 @@ fn drifted() -> Estate {
 /// A variable that systemd, cron and a desk all have.
 const PATH: (&str, &str) = ("PATH", "/usr/bin:/bin");
 
-/// Whether a process still does something.
-fn is_alive(pid: &str) -> bool {
-    let state = fs::read_to_string(format!("/proc/{pid}/stat"));
-    state.is_ok_and(|text| !text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+/// Whether a process goes on living. One that was killed may take a moment to die.
+fn lives_on(pid: &str) -> bool {
+    let is_alive = || {
+        let state = fs::read_to_string(format!("/proc/{pid}/stat"));
+        state.is_ok_and(|text| !text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+    };
+    (0..1000).all(|_| {
+        thread::sleep(Duration::from_millis(5));
+        is_alive()
+    })
 }
 
 /// Waits for a file that the command writes; the test's own time limit ends it.
@@ -69,8 +75,6 @@ fn a_command_that_fails_is_said_and_is_an_error() {
         assert!(ran.err.ends_with(said), "{ran:?}");
         assert!(ran.out.contains("Plan: 1 to update"), "{ran:?}");
     }
-    let ran = estate.run(&["plan", "--on-drift", "true"]);
-    assert!(ran.code == Some(2) || ran.err.contains("cannot run `true` (--on-drift)"), "{ran:?}");
 }
 
 #[test]
@@ -95,7 +99,7 @@ fn a_command_that_does_not_end_is_killed_with_what_it_started() {
         let ran = estate.run_with(&arguments, &[PATH]).ended(1);
         assert!(ran.err.ends_with("(--on-drift) was killed: it had not ended after 1s\n"), "{ran:?}");
         let pid = written(&estate.directory.path().join("pid"));
-        assert!(!is_alive(&pid), "{command}: {pid} lives on");
+        assert!(!lives_on(&pid), "{command}: {pid} lives on");
         fs::remove_file(estate.directory.path().join("pid")).unwrap();
     }
 }
@@ -119,7 +123,7 @@ fn a_signal_that_ends_the_run_ends_the_command() {
         assert!(sent.success());
         let status = child.wait().unwrap();
         assert_eq!(status.signal(), Some(number), "whoever waits is told by the signal: {status:?}");
-        assert!(!is_alive(&pid), "{name}: {pid} lives on");
+        assert!(!lives_on(&pid), "{name}: {pid} lives on");
         fs::remove_file(file).unwrap();
     }
 }
