@@ -49,7 +49,8 @@ async fn only_an_own_session_publishes() {
 #[tokio::test]
 async fn a_topic_that_takes_nothing_says_what_to_do() {
     let (region, topic) = topic();
-    let answers: [(fn(&str) -> (u16, &'static str), &str); 2] = [
+    type Answer = fn(&str) -> (u16, &'static str);
+    let answers: [(Answer, &str); 2] = [
         (
             |_| (404, "<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>"),
             "make the topic arn:aws:sns",
