@@ -40,6 +40,8 @@ Some calls make AWS ask for more than the action of their own name:
 - `guardduty:CreateDetector` makes GuardDuty's own service-linked role: `iam:CreateServiceLinkedRole`.
 - An export of findings below a prefix of the log bucket looks at the prefix with the caller's own permissions:
   `s3:ListBucket` on the bucket and `s3:GetObject` on the prefix.
+- What tells the topic of `[notify.run]`, `sns:Publish`, is asked of the security role alone, and only where that is
+  declared; an encrypted topic asks for `kms:GenerateDataKey` and `kms:Decrypt` besides.
 - `kms:CreateKey` with tags asks for `kms:TagResource`, `sns:CreateTopic` for `sns:TagResource`, `events:PutRule` for
   `events:TagResource`, `iam:CreateRole` for `iam:TagRole`, and so on: they are in the table.
 ";

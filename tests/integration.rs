@@ -4,6 +4,7 @@ mod aws_cli;
 mod command_line;
 #[cfg(feature = "aws")]
 mod demo;
+mod deploy;
 #[cfg(feature = "aws")]
 mod docs;
 mod house;

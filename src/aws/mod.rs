@@ -9,6 +9,7 @@ mod error;
 mod hint;
 mod ledger;
 mod limits;
+mod publish;
 mod rates;
 mod regions;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use call::{Call, found};
 pub use clients::{Access, Aws, Session, Start, StartError};
 pub use hint::iam_action;
 pub use ledger::Ledger;
+pub use publish::publish;
 pub use rates::Rates;
 pub use regions::enabled_regions;
 

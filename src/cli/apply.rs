@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
 use super::locking::LockArgs;
+use super::notice::{self, Asked, UnattendedArgs};
 use super::plan::{self, LeaveArgs};
 use super::plan_file;
 use super::rollout::{RolloutArgs, warn_of_idle_canary};
@@ -19,10 +20,12 @@ use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
 use super::show;
-use crate::engine::{Applied, Enforce, Revised, Survey};
+use crate::config::Baseline;
+use crate::engine::{self, Applied, Enforce, Revised, Rollout, Survey, SurveyOptions};
 use crate::model::Address;
 use crate::plan::file::SavedPlan;
 use crate::plan::{Plan, check};
+use crate::report::notice::End;
 use crate::report::{Event, Outcome, human, json};
 use crate::services::Terms;
 
@@ -46,6 +49,8 @@ pub(super) struct ApplyArgs {
     rollout: RolloutArgs,
     #[command(flatten)]
     locking: LockArgs,
+    #[command(flatten)]
+    unattended: UnattendedArgs,
     /// Does not ask
     #[arg(long)]
     yes: bool,
@@ -61,80 +66,123 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         ));
     }
     let saved = args.file.as_deref().map(plan_file::read_plan).transpose()?;
-    let (plan, applied, signals) = block_on(async {
+    block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
+        args.unattended.check(&run)?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let rollout = args.rollout.rollout(&run.loaded.profiles, &run.selection)?;
+        let mut agreed = Agreed::plan(args, &run, baseline, saved, common, screen).await?;
+        if !agreed.to_make().changes.is_empty() {
+            warn_of_idle_canary(&rollout, agreed.to_make(), screen);
+            if !agreed.settled.is_empty() && !common.quiet {
+                screen.note(&so_far(&agreed.settled));
+            }
+            if !args.yes && !asked(agreed.to_make())? {
+                screen.note("nothing was changed");
+                return Ok(Exit::Incomplete);
+            }
+        }
+        let asked = Asked { command: "apply", args: &args.run, common };
+        let plan = agreed.plan.clone();
+        let applied = match agreed.enforce(args, &run, baseline, &rollout).await {
+            Ok(applied) => applied,
+            Err(error) => {
+                let error = run.signals.error(error);
+                let why = error.chain();
+                args.unattended.conclude(&run, asked, &plan, End::Broken { why: &why }, error.exit(), screen).await;
+                return Err(error);
+            }
+        };
+        run.progress.finish();
+        let ledger = run.chain.aws().ledger();
+        tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), own = ledger.own(), "requests sent");
+        let found = run.signals.exit(exit(&plan, &applied));
+        let shown = report(&plan, &applied, args.run.format, common, screen);
+        // Whoever does not even wait for what is under way does not wait for this either.
+        if run.stop.asked() == engine::Asked::Leave {
+            return shown.map(|()| found);
+        }
+        // Also where nobody reads on: who is to be told is somebody else.
+        let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
+        notice::ended(shown, found, run.signals.exit(exit))
+    })
+}
+
+/// What somebody is asked about, and agrees to.
+struct Agreed {
+    plan: Arc<Plan>,
+    options: SurveyOptions,
+    /// Of a saved plan: what of it is left to make by now.
+    left: Option<Plan>,
+    /// And what is not.
+    settled: Vec<(Address, Outcome)>,
+}
+
+impl Agreed {
+    /// Plans, or looks what is left of a plan that was saved; shows it.
+    async fn plan(
+        args: &ApplyArgs,
+        run: &Run,
+        baseline: &Baseline,
+        saved: Option<SavedPlan>,
+        common: &CommonArgs,
+        screen: &mut Screen,
+    ) -> Result<Self, CliError> {
         let survey = Survey::new(&run.chain, &run.loaded.profiles, &run.events);
-        let (plan, options, looked) = match saved {
-            None => {
-                let options = plan::options(&run, args.leave.allowed());
-                let plan = Arc::new(survey.plan(baseline, &options).await);
-                run.progress.finish();
-                run.events.tell(Event::Planned { plan: plan.clone() });
-                present(&plan, args, common, screen)?;
-                (plan, options, None)
-            }
-            Some(saved) => {
-                let options = plan::options(&run, saved.origin.allowed);
-                let plan = Arc::new(to_go_by(saved, &run, args, common, screen)?);
-                run.events.tell(Event::Planned { plan: plan.clone() });
-                present(&plan, args, common, screen)?;
-                // What can be told before anybody is asked, and before a lock is taken for nothing.
-                let looked = survey.revise(baseline, &options, &plan, None).await;
-                run.progress.finish();
-                for (address, outcome) in &looked.settled {
-                    run.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
-                }
-                (plan, options, Some(looked))
-            }
+        let Some(saved) = saved else {
+            let options = plan::options(run, args.leave.allowed());
+            let plan = Arc::new(survey.plan(baseline, &options).await);
+            run.progress.finish();
+            run.events.tell(Event::Planned { plan: plan.clone() });
+            present(&plan, args, common, screen)?;
+            return Ok(Agreed { plan, options, left: None, settled: Vec::new() });
         };
-        let (to_make, settled) = match &looked {
-            None => (&*plan, &[][..]),
-            Some(Revised { plan, settled }) => (plan, &settled[..]),
-        };
-        if to_make.changes.is_empty() {
-            let outcomes = settled.to_vec();
-            return Ok((plan, Some(Applied { outcomes, ..Applied::default() }), run.signals));
+        let options = plan::options(run, saved.origin.allowed);
+        let plan = Arc::new(to_go_by(saved, run, args, common, screen)?);
+        run.events.tell(Event::Planned { plan: plan.clone() });
+        present(&plan, args, common, screen)?;
+        // What can be told before anybody is asked, and before a lock is taken for nothing.
+        let Revised { plan: left, settled } = survey.revise(baseline, &options, &plan, None).await;
+        run.progress.finish();
+        for (address, outcome) in &settled {
+            run.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
-        warn_of_idle_canary(&rollout, to_make, screen);
-        if !settled.is_empty() && !common.quiet {
-            screen.note(&so_far(settled));
-        }
-        if !args.yes && !agreed(to_make)? {
-            return Ok((plan, None, run.signals));
+        Ok(Agreed { plan, options, left: Some(left), settled })
+    }
+
+    /// The changes to make.
+    fn to_make(&self) -> &Plan {
+        self.left.as_ref().unwrap_or(&self.plan)
+    }
+
+    /// Makes them, if there are any.
+    async fn enforce(
+        &mut self,
+        args: &ApplyArgs,
+        run: &Run,
+        baseline: &Baseline,
+        rollout: &Rollout,
+    ) -> Result<Applied, CliError> {
+        let settled = std::mem::take(&mut self.settled);
+        if self.to_make().changes.is_empty() {
+            return Ok(Applied { outcomes: settled, ..Applied::default() });
         }
         run.signals.writing();
         let enforce = Enforce {
             chain: &run.chain,
             profiles: &run.loaded.profiles,
             baseline,
-            options: &options,
-            rollout: &rollout,
-            lock: &args.locking.terms(&run)?,
+            options: &self.options,
+            rollout,
+            lock: &args.locking.terms(run)?,
             stop: &run.stop,
             events: &run.events,
         };
-        let mut applied = match enforce.run(to_make).await {
-            Ok(applied) => applied,
-            Err(error) => return Err(run.signals.error(error.into())),
-        };
-        applied.outcomes = in_order(&plan, settled, applied.outcomes);
+        let mut applied = enforce.run(self.to_make()).await?;
+        applied.outcomes = in_order(&self.plan, settled, applied.outcomes);
         applied.waits = run.waits();
-        run.progress.finish();
-        tracing::info!(
-            requests = run.chain.aws().ledger().total(),
-            mutating = run.chain.aws().ledger().mutating(),
-            "requests sent"
-        );
-        Ok((plan, Some(applied), run.signals))
-    })?;
-    let Some(applied) = applied else {
-        screen.note("nothing was changed");
-        return Ok(Exit::Incomplete);
-    };
-    report(&plan, &applied, args.run.format, common, screen)?;
-    Ok(signals.exit(exit(&plan, &applied)))
+        Ok(applied)
+    }
 }
 
 /// A saved plan, as far as it may be gone by here and now: made from these two files, narrowed, and free of whatever must
@@ -169,8 +217,8 @@ fn so_far(settled: &[(Address, Outcome)]) -> String {
 }
 
 /// One outcome per change, in the order of the plan.
-fn in_order(plan: &Plan, settled: &[(Address, Outcome)], made: Vec<(Address, Outcome)>) -> Vec<(Address, Outcome)> {
-    let mut outcomes: BTreeMap<Address, Outcome> = settled.iter().cloned().chain(made).collect();
+fn in_order(plan: &Plan, settled: Vec<(Address, Outcome)>, made: Vec<(Address, Outcome)>) -> Vec<(Address, Outcome)> {
+    let mut outcomes: BTreeMap<Address, Outcome> = settled.into_iter().chain(made).collect();
     plan.changes.iter().filter_map(|change| outcomes.remove_entry(&change.address)).collect()
 }
 
@@ -190,7 +238,7 @@ fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Scre
     }
 }
 
-fn agreed(plan: &Plan) -> Result<bool, CliError> {
+fn asked(plan: &Plan) -> Result<bool, CliError> {
     let mut stderr = anstream::stderr();
     let question = format!("\nMake these {} changes? Only `yes` goes on: ", plan.changes.len());
     stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;

@@ -127,6 +127,46 @@ pub(super) enum CliError {
         /// What went wrong.
         error: Box<CliError>,
     },
+    /// The topic of `[notify.run]` could not be told.
+    #[cfg(feature = "aws")]
+    #[error("nobody was told of this run: {topic} did not take the message")]
+    Silent {
+        /// The topic.
+        topic: String,
+        /// Why not.
+        source: Box<crate::model::OpError>,
+    },
+    /// What was told could not be written down.
+    #[cfg(feature = "aws")]
+    #[error("cannot write {}: what was told is forgotten, and the next run tells it again", path.display())]
+    Forgetful {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no folder to remember in.
+    #[cfg(feature = "aws")]
+    #[error("nobody was told of this run: there is no folder to remember in what was told")]
+    NoStateFolder,
+    /// The command of `--on-drift` could not be run.
+    #[cfg(feature = "aws")]
+    #[error("cannot run `{command}` (--on-drift)")]
+    HookNotRun {
+        /// The command.
+        command: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The command of `--on-drift` failed.
+    #[cfg(feature = "aws")]
+    #[error("`{command}` (--on-drift) {how}")]
+    HookFailed {
+        /// The command.
+        command: String,
+        /// How it ended.
+        how: String,
+    },
     /// The simulation could not be started.
     #[error("cannot start the simulated estate")]
     Sandbox(#[source] io::Error),
@@ -151,11 +191,23 @@ impl From<crate::engine::NoLock> for CliError {
 }
 
 impl CliError {
+    /// The error with everything behind it, on one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        text
+    }
+
     pub(super) fn from_stdout(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { CliError::StdoutClosed } else { CliError::Stdout(error) }
     }
 
-    fn exit(&self) -> Exit {
+    pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Files(_)
             | CliError::Unreadable { .. }
@@ -201,6 +253,15 @@ impl CliError {
             CliError::Occupied { .. } => {
                 Some("only a plan that was saved before is replaced: name another file".to_owned())
             }
+            #[cfg(feature = "aws")]
+            CliError::Silent { source, .. } => {
+                let again = "what was told before is unchanged, so that the next run tells this";
+                Some(source.hint.as_ref().map_or(again.to_owned(), |hint| format!("{hint}; {again}")))
+            }
+            #[cfg(feature = "aws")]
+            CliError::NoStateFolder => {
+                Some("set STATE_DIRECTORY, XDG_STATE_HOME or HOME, or say --notify never".to_owned())
+            }
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }
@@ -209,6 +270,12 @@ impl CliError {
 
 /// Prints an error with everything behind it, and answers the exit code.
 pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
+    say(error, screen);
+    error.exit()
+}
+
+/// Prints an error with everything behind it.
+pub(super) fn say(error: &CliError, screen: &Screen) {
     match error {
         CliError::StdoutClosed => {}
         #[cfg(feature = "aws")]
@@ -228,7 +295,6 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
             screen.error(&text);
         }
     }
-    error.exit()
 }
 
 /// An error and everything behind it in one line.

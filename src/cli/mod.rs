@@ -9,12 +9,16 @@ mod demo;
 mod error;
 mod exit;
 mod files;
+#[cfg(feature = "aws")]
+mod hook;
 mod init;
 #[cfg(feature = "aws")]
 mod locking;
 mod log;
 #[cfg(feature = "aws")]
 mod mfa;
+#[cfg(feature = "aws")]
+mod notice;
 #[cfg(feature = "aws")]
 mod plan;
 mod plan_file;

@@ -9,6 +9,7 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::notice::{self, Asked, UnattendedArgs};
 use super::plan_out::Destination;
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
@@ -18,6 +19,7 @@ use crate::engine::{Survey, SurveyOptions};
 use crate::model::{Digest, Fault};
 use crate::plan::Plan;
 use crate::plan::file::{Allowed, Origin};
+use crate::report::notice::End;
 use crate::report::{Event, human, saved};
 
 /// Shows what would change; never writes.
@@ -33,6 +35,8 @@ pub(super) struct PlanArgs {
     /// Saves the plan, also where it is empty, for `baseline show` and `baseline apply`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) unattended: UnattendedArgs,
 }
 
 /// What is allowed beyond the ordinary.
@@ -59,25 +63,31 @@ impl LeaveArgs {
 
 pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let out = args.out.as_deref().map(Destination::new).transpose()?;
-    let (plan, origin) = block_on(async {
+    block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
+        args.unattended.check(&run)?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let options = options(&run, args.leave.allowed());
         let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
         run.progress.finish();
         let plan = Arc::new(plan);
         run.events.tell(Event::Planned { plan: plan.clone() });
-        Ok((plan, origin(&run, args)))
-    })?;
-    if let Some(out) = &out {
-        out.write(|file| saved::write(&origin, &plan, file))?;
-    }
-    show(&plan, args.run.format, common, screen)?;
-    // Where nobody looks and all is well, one line is enough.
-    if let (Some(path), false) = (&args.out, common.quiet || (screen.is_unattended() && exit(&plan) == Exit::Success)) {
-        screen.note(&format!("saved to {}", path.display()));
-    }
-    Ok(exit(&plan))
+        let saved = match &out {
+            Some(out) => out.write(|file| saved::write(&origin(&run, args), &plan, file)),
+            None => Ok(()),
+        };
+        let found = exit(&plan);
+        let shown = saved.and_then(|()| show(&plan, args.run.format, common, screen));
+        // Where nobody looks and all is well, one line is enough.
+        let silent = common.quiet || (screen.is_unattended() && found == Exit::Success);
+        if let (Some(path), true, false) = (&args.out, shown.is_ok(), silent) {
+            screen.note(&format!("saved to {}", path.display()));
+        }
+        let asked = Asked { command: "plan", args: &args.run, common };
+        // Also where nobody reads on: who is to be told is somebody else.
+        let exit = args.unattended.conclude(&run, asked, &plan, End::Looked, found, screen).await;
+        notice::ended(shown, found, exit)
+    })
 }
 
 /// Where a plan of this run comes from.

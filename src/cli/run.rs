@@ -150,6 +150,26 @@ impl RunArgs {
         accounts.chain(groups).chain(regions).chain(services).chain(targets).collect()
     }
 
+    /// What the run is narrowed to, as one would type it; empty where it is not.
+    pub(super) fn narrowed(&self) -> String {
+        let typed = |option: &str, values: Vec<String>| {
+            let quoted = move |value: String| {
+                let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+                if plain { format!("{option} {value}") } else { format!("{option} '{value}'") }
+            };
+            values.into_iter().map(quoted).collect::<Vec<_>>()
+        };
+        [
+            typed("-a", self.accounts.clone()),
+            typed("-g", self.groups.clone()),
+            typed("-r", self.regions.iter().map(|glob| glob.as_str().to_owned()).collect()),
+            typed("-s", self.services.iter().map(ToString::to_string).collect()),
+            typed("-t", self.targets.iter().map(|glob| glob.as_str().to_owned()).collect()),
+        ]
+        .concat()
+        .join(" ")
+    }
+
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.
     fn selection(&self, loaded: &Loaded) -> Result<Selection, CliError> {
         let selection = Selection::new(

@@ -41,6 +41,7 @@ use crate::services::guardduty::config::GuardDuty;
 use crate::services::kms::config::LogKey;
 use crate::services::s3::config::LogBucket;
 use crate::services::sns::config::Notify;
+use crate::services::sns::run_section::NotifyRun;
 
 /// What should be, everywhere: the checked content of `baseline.toml`.
 ///
@@ -65,6 +66,8 @@ pub struct Baseline {
     pub events: Option<Events>,
     /// Who hears of them.
     pub notify: Option<Notify>,
+    /// Who is told of runs.
+    pub notify_run: Option<NotifyRun>,
     /// What some accounts have otherwise.
     pub overrides: Vec<Override>,
 }

@@ -90,8 +90,9 @@ impl Summary {
     }
 }
 
+/// A change, as documents show it.
 #[derive(Serialize)]
-struct ChangeEntry<'a> {
+pub struct ChangeEntry<'a> {
     account: AccountId,
     account_name: Cow<'a, str>,
     action: Action,
@@ -105,7 +106,8 @@ struct ChangeEntry<'a> {
 }
 
 impl<'a> ChangeEntry<'a> {
-    fn new(plan: &'a Plan, change: &'a Change) -> Self {
+    /// A change of a plan.
+    pub fn new(plan: &'a Plan, change: &'a Change) -> Self {
         let address = &change.address;
         ChangeEntry {
             account: address.target.account,

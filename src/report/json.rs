@@ -5,11 +5,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
 
 use super::{Halt, Outcome, Wait, Wave};
 use crate::model::{AccountId, Address, Region};
-use crate::plan::Plan;
-use crate::plan::document::{ErrorEntry, PlanDocument, name};
+use crate::plan::document::{ChangeEntry, ErrorEntry, PlanDocument, name};
+use crate::plan::{Change, Plan};
 use crate::services::Kind;
 
 /// The JSON Schema of a plan, printed or saved.
@@ -31,6 +32,26 @@ pub fn write_plan(plan: &Plan, out: impl Write) -> io::Result<()> {
 /// `out` takes no more.
 pub fn write_apply(plan: &Plan, ended: &Ended<'_>, out: impl Write) -> io::Result<()> {
     write(&ApplyDocument { plan, ended }, out)
+}
+
+/// A plan as a value, for whoever puts more into it or cuts it short.
+pub fn plan_value(plan: &Plan) -> Value {
+    value(&PlanDocument(plan))
+}
+
+/// A plan and what became of it, as a value.
+pub fn apply_value(plan: &Plan, ended: &Ended<'_>) -> Value {
+    value(&ApplyDocument { plan, ended })
+}
+
+/// One change of a plan, as a value.
+pub(super) fn change_value(plan: &Plan, change: &Change) -> Value {
+    value(&ChangeEntry::new(plan, change))
+}
+
+fn value(document: &impl Serialize) -> Value {
+    // Documents are made of text keys alone: the only failures serde_json knows cannot happen.
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 /// What became of a plan.

@@ -3,6 +3,7 @@
 pub mod event;
 pub mod human;
 pub mod json;
+pub mod notice;
 pub mod record;
 pub mod saved;
 

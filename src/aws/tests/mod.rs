@@ -8,6 +8,7 @@ mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod publish;
 mod s3;
 mod sns;
 mod sqs;

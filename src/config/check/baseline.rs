@@ -18,6 +18,7 @@ use crate::services::guardduty::config::check_guardduty;
 use crate::services::kms::config::{LogKey, check_log_key};
 use crate::services::s3::config::check_log_bucket;
 use crate::services::sns::config::check_notify;
+use crate::services::sns::run_section::check_notify_run;
 
 /// Tag keys that the tool sets itself.
 const OWN_TAGS: [&str; 2] = ["ManagedBy", "Baseline"];
@@ -111,6 +112,8 @@ pub(crate) fn check_baseline(
     let guardduty = raw.guardduty.as_ref().map(|at| check_guardduty(at, &context, findings));
     let events = raw.events.as_ref().map(|at| check_events(at, &context, findings));
     let notify = raw.notify.as_ref().map(|at| check_notify(at, &context, findings));
+    let raw_run = raw.notify.as_ref().and_then(|at| at.run.as_ref());
+    let notify_run = raw_run.map(|at| check_notify_run(at, &context, findings));
     let checked = Sections {
         cloudtrail: cloudtrail.as_ref().and_then(Option::as_ref),
         config: config.as_ref().and_then(Option::as_ref),
@@ -125,7 +128,7 @@ pub(crate) fn check_baseline(
         && config.is_none()
         && guardduty.is_none()
         && events.is_none()
-        && notify.is_none()
+        && matches!(notify, None | Some(Some(None)))
         && !sections.iter().any(|section| findings.is_struck(section))
     {
         findings
@@ -145,7 +148,8 @@ pub(crate) fn check_baseline(
         config: flip(config)?,
         guardduty: flip(guardduty)?,
         events: flip(events)?,
-        notify: flip(notify)?,
+        notify: flip(notify)?.flatten(),
+        notify_run: flip(notify_run)?,
         overrides: overrides?,
     };
     check_together(raw_overrides, &baseline, &profiles.accounts, findings);

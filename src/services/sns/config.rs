@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
+use super::run_section::RawNotifyRun;
 use crate::config::{At, Context, Findings, Section};
 use crate::model::{Arn, Partition};
 use crate::services::kms::config::{LogKey, alias_fault};
@@ -89,6 +90,22 @@ pub(crate) struct RawNotify {
     pub exclusive: Option<At<bool>>,
     /// Who is told. Default: nobody, which is warned of on every run.
     pub subscription: Option<Vec<Section<RawNotifySubscription>>>,
+    /// Who is told of runs that nobody watches. Where [notify] holds nothing else and there is no [events], it declares
+    /// no topics.
+    pub run: Option<Section<RawNotifyRun>>,
+}
+
+impl RawNotify {
+    /// Whether topics are declared: a file that asks for word of its runs and forwards no events wants none.
+    fn declares_topics(&self, has_events: bool) -> bool {
+        let RawNotify { topic, key_alias, exclusive, subscription, run } = self;
+        has_events
+            || run.is_none()
+            || topic.is_some()
+            || key_alias.is_some()
+            || exclusive.is_some()
+            || subscription.is_some()
+    }
 }
 
 /// One endpoint that is subscribed to the topics of all Regions.
@@ -109,9 +126,17 @@ pub(crate) struct RawNotifySubscription {
 /// The topics' name where none is declared.
 const TOPIC: &str = "baseline-alerts";
 
-/// Checks the section.
-pub(crate) fn check_notify(raw: &Section<RawNotify>, context: &Context<'_>, findings: &mut Findings) -> Option<Notify> {
-    if context.raw.events.is_none() && !findings.is_struck("events") {
+/// Checks the section; `Some(None)` where it declares no topics.
+pub(crate) fn check_notify(
+    raw: &Section<RawNotify>,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<Option<Notify>> {
+    let events_struck = findings.is_struck("events");
+    if !raw.declares_topics(context.raw.events.is_some() || events_struck) {
+        return Some(None);
+    }
+    if context.raw.events.is_none() && !events_struck {
         findings
             .warning(raw.span(), "nothing is published to the topics of [notify]")
             .label("there is no [events]")
@@ -127,12 +152,12 @@ pub(crate) fn check_notify(raw: &Section<RawNotify>, context: &Context<'_>, find
     };
     let listed = raw.subscription.as_deref().unwrap_or_default();
     let subscriptions = check_subscriptions(listed, context.partition, findings);
-    Some(Notify {
+    Some(Some(Notify {
         topic: topic?,
         key_alias: key_alias?,
         exclusive: raw.exclusive.as_ref().is_some_and(|at| **at),
         subscriptions: subscriptions?,
-    })
+    }))
 }
 
 /// Checks a topic's name (SNS API Reference, `CreateTopic`).

@@ -5,6 +5,7 @@ mod endpoint;
 mod outside;
 mod policy;
 mod reach;
+pub mod run_section;
 mod spec;
 mod subscription;
 

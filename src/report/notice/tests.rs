@@ -1,0 +1,279 @@
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{Fault, Target};
+use crate::plan::{Blocked, FieldChange, FieldChangeKind, Unreadable};
+use crate::services::Service;
+use crate::services::estate::{Estate, id, region};
+
+/// A trail that is otherwise, to be put elsewhere.
+static TRAIL: LazyLock<Change> = LazyLock::new(|| {
+    let desired = Estate::small().desire(Service::Cloudtrail, PAYMENTS, &["us-east-1"]).remove(0);
+    Change {
+        address: desired.address,
+        action: Action::Update,
+        reason: "one field differs".to_owned(),
+        fields: vec![],
+        requires: vec![],
+        depth: 0,
+        desired: desired.spec,
+        seen: None,
+    }
+});
+const PAYMENTS: &str = "333333333333";
+const LEDGER: &str = "444444444444";
+
+fn run() -> RunId {
+    RunId::new(1_795_380_780, 0x1a2b)
+}
+
+/// A trail whose logging was stopped, or was otherwise changed.
+fn stopped(account: &str, place: &str, field: &str) -> Change {
+    let kind = FieldChangeKind::Changed { before: json!(false), after: json!(true) };
+    let mut change = TRAIL.clone();
+    change.address.target = Target::new(id(account), region(place));
+    change.fields = vec![FieldChange { path: vec![field.to_owned()], kind }];
+    change
+}
+
+fn plan(changes: Vec<Change>) -> Plan {
+    let mut plan = Plan { changes, in_sync: 40, ..Plan::default() };
+    plan.names.insert(id(PAYMENTS), "payments".to_owned());
+    plan.names.insert(id(LEDGER), "ledger".to_owned());
+    plan.scope.accounts = 3;
+    plan.scope.targets = 6;
+    plan
+}
+
+fn denied(account: &str, place: &str, operation: &str) -> OpError {
+    OpError {
+        account: id(account),
+        region: region(place),
+        role: Some(format!("arn:aws:iam::{account}:role/Execution")),
+        service: "cloudtrail".to_owned(),
+        operation: operation.to_owned(),
+        fault: Fault::Denied,
+        code: Some("AccessDeniedException".to_owned()),
+        message: "not authorized".to_owned(),
+        request_id: Some("6b0e71bd".to_owned()),
+        attempts: 1,
+        hint: Some("allow it".to_owned()),
+    }
+}
+
+fn unread(account: &str, place: &str, service: Option<Service>) -> Unreadable {
+    let error = denied(account, place, "DescribeTrails");
+    Unreadable { target: Target::new(id(account), region(place)), service, error }
+}
+
+fn ended<'a>(plan: &'a Plan, end: End<'a>, run: &'a RunId) -> Ended<'a> {
+    let command = if matches!(end, End::Looked) { "plan" } else { "apply" };
+    let exit = if plan.complete() { u8::from(!plan.changes.is_empty()) * 2 } else { 3 };
+    Ended { run, command, baseline: "standard", security: id("222222222222"), narrowed: "", plan, end, exit }
+}
+
+fn looked(plan: &Plan, memory: Memory<'_>) -> Option<Notice> {
+    notice(&ended(plan, End::Looked, &run()), memory)
+}
+
+fn applied(plan: &Plan, outcomes: &[(Address, Outcome)], memory: Memory<'_>) -> Option<Notice> {
+    notice(&ended(plan, End::Applied { outcomes, halted: None }, &run()), memory)
+}
+
+/// What is kept is what is read back.
+fn kept(notice: Option<Notice>) -> Told {
+    let told = notice.unwrap().told;
+    assert_eq!(Told::parse(&told.to_text()).as_ref(), Some(&told));
+    told
+}
+
+fn document(notice: &Notice) -> Value {
+    serde_json::from_str(notice.message.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn only_a_change_is_told_and_in_which_order_it_was_found_is_none() {
+    let one = stopped(PAYMENTS, "us-east-1", "logging");
+    let two = stopped(LEDGER, "us-east-1", "logging");
+    let nothing = plan(vec![]);
+    assert_eq!(looked(&nothing, Memory::Nothing), None, "nobody was ever told otherwise");
+
+    let told = kept(looked(&plan(vec![one.clone()]), Memory::Nothing));
+    assert_eq!(looked(&plan(vec![one.clone()]), Memory::Told(&told)), None, "the same drift");
+
+    let more = looked(&plan(vec![one.clone(), two.clone()]), Memory::Told(&told));
+    let document = document(&more.clone().unwrap());
+    assert_eq!(document["new"], json!([two.address.to_string()]));
+    assert_eq!(document["gone"], json!([]));
+    let told = kept(more);
+    assert_eq!(looked(&plan(vec![two.clone(), one.clone()]), Memory::Told(&told)), None, "in another order");
+
+    let other = looked(&plan(vec![one.clone(), stopped(LEDGER, "us-east-1", "bucket")]), Memory::Told(&told));
+    assert_eq!(self::document(&other.unwrap())["otherwise"], json!([two.address.to_string()]), "drift of another kind");
+
+    let well = looked(&nothing, Memory::Told(&told)).unwrap();
+    assert_eq!(self::document(&well)["gone"].as_array().unwrap().len(), 2);
+    let told = kept(Some(well));
+    assert_eq!(looked(&nothing, Memory::Told(&told)), None);
+}
+
+#[test]
+fn what_was_told_and_is_lost_is_told_again() {
+    let drift = plan(vec![stopped(PAYMENTS, "us-east-1", "logging")]);
+    assert!(looked(&drift, Memory::Lost).is_some());
+    let well = looked(&plan(vec![]), Memory::Lost).unwrap();
+    assert_eq!(well.subject, "baseline standard: in sync");
+    for text in ["", "{}", "[1]", "{\"format\":2,\"run\":\"20261122T205300Z-1a2b\"}"] {
+        assert_eq!(Told::parse(text), None, "{text}");
+    }
+    let text = kept(looked(&drift, Memory::Nothing)).to_text();
+    assert_eq!(Told::parse(&text.replace("\"format\":1", "\"format\":2")), None);
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_gone() {
+    let drift = stopped(PAYMENTS, "us-east-1", "logging");
+    let told = kept(looked(&plan(vec![drift.clone()]), Memory::Nothing));
+    let mut blind = plan(vec![]);
+    for service in [None, Some(Service::Cloudtrail)] {
+        blind.unreadable = vec![unread(PAYMENTS, "us-east-1", service)];
+        let notice = looked(&blind, Memory::Told(&told)).unwrap();
+        assert_eq!(document(&notice)["gone"], json!([]), "{service:?}");
+        let told = kept(Some(notice));
+        assert_eq!(looked(&blind, Memory::Told(&told)), None);
+        let notice = looked(&plan(vec![drift.clone()]), Memory::Told(&told)).unwrap();
+        assert_eq!((&document(&notice)["new"], document(&notice)["gone"].as_array().unwrap().len()), (&json!([]), 1));
+    }
+    // Another service, Region or account says nothing of it.
+    for (account, place, service) in [
+        (PAYMENTS, "us-east-1", Some(Service::Config)),
+        (PAYMENTS, "eu-west-1", Some(Service::Cloudtrail)),
+        (LEDGER, "us-east-1", None),
+    ] {
+        blind.unreadable = vec![unread(account, place, service)];
+        let notice = looked(&blind, Memory::Told(&told)).unwrap();
+        assert_eq!(document(&notice)["gone"], json!([drift.address.to_string()]));
+    }
+}
+
+#[test]
+fn the_same_failure_in_other_words_is_the_same() {
+    let mut blind = plan(vec![]);
+    blind.unreadable = vec![unread(PAYMENTS, "us-east-1", None), unread(LEDGER, "us-east-1", None)];
+    let told = kept(looked(&blind, Memory::Nothing));
+    blind.unreadable.reverse();
+    blind.unreadable[0].error.request_id = Some("another".to_owned());
+    blind.unreadable[1].error.message = "not authorized to perform: …".to_owned();
+    assert_eq!(looked(&blind, Memory::Told(&told)), None);
+    blind.unreadable[0].error.fault = Fault::Throttled;
+    assert!(looked(&blind, Memory::Told(&told)).is_some());
+}
+
+#[test]
+fn a_weekly_failure_is_told_once_while_the_nightly_plans_find_the_same_drift() {
+    let change = stopped(PAYMENTS, "us-east-1", "logging");
+    let drift = plan(vec![change.clone()]);
+    let told = kept(looked(&drift, Memory::Nothing));
+    let failed = [(change.address.clone(), Outcome::Failed(denied(PAYMENTS, "us-east-1", "StartLogging")))];
+    let told = kept(applied(&drift, &failed, Memory::Told(&told)));
+    assert_eq!(looked(&drift, Memory::Told(&told)), None, "a plan does not try");
+    assert_eq!(applied(&drift, &failed, Memory::Told(&told)), None, "nor is it another failure");
+    let repaired = [(change.address.clone(), Outcome::Applied)];
+    let notice = applied(&drift, &repaired, Memory::Told(&told)).unwrap();
+    assert_eq!(notice.subject, "baseline standard: in sync again");
+    let told = kept(Some(notice));
+    assert_eq!(looked(&plan(vec![]), Memory::Told(&told)), None);
+}
+
+#[test]
+fn a_run_that_broke_off_is_told_until_one_gets_through() {
+    let change = stopped(PAYMENTS, "us-east-1", "logging");
+    let drift = plan(vec![change.clone()]);
+    let told = kept(looked(&drift, Memory::Nothing));
+    let run = run();
+    let broken = |why| ended(&drift, End::Broken { why }, &run);
+    let notice = notice(&broken("cannot take the lock: request 1"), Memory::Told(&told)).unwrap();
+    assert_eq!(document(&notice)["new"], json!(["apply"]));
+    let told = kept(Some(notice));
+    assert_eq!(super::notice(&broken("cannot take the lock: request 2"), Memory::Told(&told)), None);
+    assert_eq!(looked(&drift, Memory::Told(&told)), None, "a plan takes no lock");
+    let halt = Halt::Locked { holder: "alice".to_owned() };
+    let waiting = [(change.address.clone(), Outcome::NotStarted { why: halt.clone() })];
+    let halted = ended(&drift, End::Applied { outcomes: &waiting, halted: Some(&halt) }, &run);
+    let told = kept(super::notice(&halted, Memory::Told(&told)));
+    assert_eq!(super::notice(&halted, Memory::Told(&told)), None);
+    assert!(looked(&plan(vec![]), Memory::Told(&told)).unwrap().subject.ends_with("in sync again"));
+}
+
+#[test]
+fn the_messages() {
+    let one = stopped(PAYMENTS, "us-east-1", "logging");
+    let mut drift = plan((0..12).map(|n| stopped(LEDGER, &format!("eu-west-{n}"), "logging")).collect());
+    let told = kept(looked(&plan(vec![one.clone(), drift.changes[0].clone()]), Memory::Nothing));
+    drift.unreadable.push(unread(PAYMENTS, "eu-west-1", Some(Service::Config)));
+    drift.blocked.push(Blocked {
+        address: stopped(LEDGER, "us-east-1", "logging").address,
+        reason: "it bears our name without our tag".to_owned(),
+        hint: Some("tag it".to_owned()),
+    });
+    let shown = |notice: &Notice| {
+        let (text, json) = notice.message.trim_end().rsplit_once('\n').unwrap();
+        let document: Value = serde_json::from_str(json).unwrap();
+        format!("Subject: {}\n\n{text}\n{document:#}\n", notice.subject)
+    };
+    let text = |notice: &Notice| shown(notice).split_once("\n{").unwrap().0.to_owned();
+    insta::assert_snapshot!("drift_of_another_kind", text(&looked(&drift, Memory::Told(&told)).unwrap()));
+    insta::assert_snapshot!("first_drift", shown(&looked(&plan(vec![one.clone()]), Memory::Nothing).unwrap()));
+    insta::assert_snapshot!("in_sync_again", shown(&looked(&plan(vec![]), Memory::Told(&told)).unwrap()));
+    let both = plan(vec![one.clone(), drift.changes[0].clone()]);
+    let outcomes = [
+        (one.address.clone(), Outcome::Failed(denied(PAYMENTS, "us-east-1", "StartLogging"))),
+        (drift.changes[0].address.clone(), Outcome::Applied),
+    ];
+    insta::assert_snapshot!("failed_apply", shown(&applied(&both, &outcomes, Memory::Told(&told)).unwrap()));
+}
+
+#[test]
+fn a_subject_is_ascii_and_short_whatever_the_name() {
+    let drift = plan(vec![stopped(PAYMENTS, "us-east-1", "logging")]);
+    for name in ["基線", &"x".repeat(64), &"ä".repeat(64), "two\nlines"] {
+        let run = run();
+        let mut ended = ended(&drift, End::Looked, &run);
+        ended.baseline = name;
+        let subject = notice(&ended, Memory::Nothing).unwrap().subject;
+        assert!(subject.len() <= SUBJECT_MAX, "{subject}");
+        assert!(subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{subject}");
+        assert!(subject.ends_with(": drift in 1 resource, 1 account"), "{subject}");
+    }
+}
+
+#[test]
+fn a_message_holds_what_sns_takes_and_says_what_it_left_out() {
+    let changes =
+        |n: usize| (0..n).map(|n| stopped(&format!("{:012}", 300_000_000_000_u64 + n as u64), "us-east-1", "logging"));
+    let large = plan(changes(2_000).collect());
+    let notice = looked(&large, Memory::Nothing).unwrap();
+    assert!(notice.message.len() <= MESSAGE_MAX, "{}", notice.message.len());
+    assert!(notice.message.len() > MESSAGE_MAX - 8 * 1024, "{}", notice.message.len());
+    let document = document(&notice);
+    let shown = document["changes"].as_array().unwrap().len();
+    let cut = document["cut"].as_str().unwrap();
+    assert!(cut.contains(&format!("left out are {} of 2000 changes;", 2_000 - shown)), "{cut}");
+    assert_eq!(document["summary"]["update"], 2_000);
+    let small = looked(&plan(changes(10).collect()), Memory::Nothing).unwrap();
+    assert_eq!(self::document(&small)["cut"], Value::Null);
+}
+
+#[test]
+fn more_than_is_remembered_is_told_once_and_named_in_part() {
+    let place = |n: usize| stopped(&format!("{:012}", 300_000_000_000_u64 + n as u64), "us-east-1", "logging");
+    let huge = plan((0..REMEMBERED + 10).map(place).collect());
+    let told = kept(looked(&huge, Memory::Nothing));
+    assert_eq!((told.subjects.len(), told.total), (REMEMBERED, REMEMBERED + 10));
+    assert_eq!(looked(&huge, Memory::Told(&told)), None);
+    let more = plan((0..REMEMBERED + 11).map(place).collect());
+    let message = looked(&more, Memory::Told(&told)).unwrap().message;
+    assert!(message.contains("More was told than is remembered by name"), "{}", message.split('{').next().unwrap());
+}

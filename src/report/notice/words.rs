@@ -1,0 +1,309 @@
+//! The words of a notice: a subject, lines for a phone, and one line of JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Difference, End, Ended, Standing, Wrong};
+use crate::model::{Address, OpError};
+use crate::plan::{Action, Known, Plan};
+use crate::report::{Outcome, human, json};
+
+/// The longest subject: "less than 100 characters", ASCII (SNS API Reference, `Publish`).
+pub const SUBJECT_MAX: usize = 99;
+/// The largest message, in bytes (SNS API Reference, `Publish`).
+pub const MESSAGE_MAX: usize = 256 * 1024;
+/// What is left free below that.
+const MARGIN: usize = 1024;
+/// How many subjects of a kind are named before the rest is counted.
+const NAMED: usize = 10;
+/// How many causes are told in full.
+const CAUSES: usize = 3;
+/// How much of a cause is told.
+const CAUSE_WIDTH: usize = 400;
+
+/// Subject and message.
+pub(super) fn say(ended: &Ended<'_>, now: &Standing, difference: &Difference, again: bool) -> (String, String) {
+    let headline = headline(ended, now, again);
+    let text = text(ended, now, difference, &headline);
+    let document = document(ended, difference, MESSAGE_MAX.saturating_sub(text.len() + MARGIN));
+    (subject(ended.baseline, &headline), format!("{text}\n{document}"))
+}
+
+fn subject(baseline: &str, headline: &str) -> String {
+    let ascii = |text: &str| text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
+    let (mut name, mut headline): (String, String) = (ascii(baseline), ascii(headline));
+    const WORD: &str = "baseline ";
+    headline.truncate(SUBJECT_MAX - WORD.len() - 12);
+    name.truncate(SUBJECT_MAX - WORD.len() - 2 - headline.len());
+    format!("{WORD}{}: {headline}", name.trim_end())
+}
+
+/// One line that says it.
+fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
+    if now.0.is_empty() {
+        return if again { "in sync again" } else { "in sync" }.to_owned();
+    }
+    let mut parts = Vec::new();
+    match ended.end {
+        End::Broken { .. } => parts.push(format!("{} could not run", ended.command)),
+        End::Applied { halted: Some(_), .. } => parts.push(format!("{} stopped early", ended.command)),
+        _ => {}
+    }
+    let mut say = |wrong: Wrong, words: &dyn Fn(usize) -> String| match now.count(wrong) {
+        0 => {}
+        number => parts.push(words(number)),
+    };
+    say(Wrong::Failed, &|n| format!("{} failed", counted(n, "change")));
+    say(Wrong::Unreadable, &|n| format!("{} unreadable", counted(n, "place")));
+    say(Wrong::Drift, &|n| format!("drift in {}", counted(n, "resource")));
+    say(Wrong::Blocked, &|n| format!("{n} blocked"));
+    say(Wrong::Undelivered, &|n| format!("{n} undelivered"));
+    if parts.is_empty() {
+        parts.push(format!("{} did not end", ended.command));
+    }
+    match now.accounts().len() {
+        0 => {}
+        accounts => parts.push(counted(accounts, "account")),
+    }
+    parts.join(", ")
+}
+
+fn text(ended: &Ended<'_>, now: &Standing, difference: &Difference, headline: &str) -> String {
+    let mut text = format!("{headline}\n");
+    if let End::Applied { outcomes, .. } = ended.end
+        && !outcomes.is_empty()
+    {
+        let _ = writeln!(text, "{}", human::outcome_summary(outcomes));
+    }
+    let _ = writeln!(text, "{}", human::plan_summary(ended.plan));
+    let lists =
+        [("New", &difference.new), ("Otherwise than before", &difference.otherwise), ("Gone", &difference.gone)];
+    let named: BTreeSet<&str> =
+        lists.iter().flat_map(|(_, subjects)| subjects.iter().take(NAMED)).map(String::as_str).collect();
+    let words = words(ended.plan, &named);
+    for (title, subjects) in lists {
+        if subjects.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n{title}:");
+        for subject in subjects.iter().take(NAMED) {
+            let _ = writeln!(text, "  {}", line(ended.plan, now, &words, subject));
+        }
+        if subjects.len() > NAMED {
+            let _ = writeln!(text, "  and {} more", subjects.len() - NAMED);
+        }
+    }
+    if difference.as_before > 0 {
+        let _ = writeln!(text, "\nAs before: {}", difference.as_before);
+    }
+    if difference.is_partial {
+        let _ = writeln!(text, "\nMore was told than is remembered by name: some of what is new here was told before.");
+    }
+    let causes = causes(ended);
+    if !causes.is_empty() {
+        let _ = writeln!(text, "\nWhy:");
+        for cause in causes {
+            let _ = writeln!(text, "  {cause}");
+        }
+    }
+    let _ = writeln!(text, "\nExit code {}, baseline {}, run {}", ended.exit, ended.command, ended.run);
+    let _ = writeln!(text, "Security account {}, baseline {}", ended.security, ended.baseline);
+    let mut look = match now.accounts().into_iter().collect::<Vec<_>>().as_slice() {
+        [only] if ended.narrowed.is_empty() => format!("baseline plan -a {only}"),
+        _ => "baseline plan".to_owned(),
+    };
+    if !ended.narrowed.is_empty() {
+        let _ = write!(look, " {}", ended.narrowed);
+    }
+    let _ = writeln!(text, "To look: {look}");
+    text
+}
+
+/// What would be done to these.
+fn words(plan: &Plan, named: &BTreeSet<&str>) -> BTreeMap<String, &'static str> {
+    let all = plan.changes.iter().map(|change| {
+        let word = match change.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Delete => "delete",
+        };
+        (change.address.to_string(), word)
+    });
+    all.filter(|(address, _)| named.contains(address.as_str())).collect()
+}
+
+/// What a subject is about, with its account's name.
+fn line(plan: &Plan, now: &Standing, words: &BTreeMap<String, &'static str>, subject: &str) -> String {
+    let ways: Vec<&str> = now
+        .0
+        .get(subject)
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .map(|wrong| match wrong {
+            Wrong::Drift => words.get(subject).copied().unwrap_or("drift"),
+            Wrong::Failed => "failed",
+            Wrong::Unreadable => "cannot read",
+            Wrong::Blocked => "blocked",
+            Wrong::Undelivered => "undelivered",
+            Wrong::Halted => "stopped",
+        })
+        .collect();
+    let what = match subject.parse::<Address>() {
+        Ok(Address { target, kind, name }) => {
+            format!("{kind} {name}, {} {target}", plan.names.get(&target.account).map_or("", String::as_str))
+        }
+        Err(_) => {
+            let account = subject.split('/').next().and_then(|id| id.parse().ok());
+            match account.and_then(|id| plan.names.get(&id)) {
+                Some(name) => format!("{name} {subject}"),
+                None => subject.to_owned(),
+            }
+        }
+    };
+    let what = what.replace(",  ", ", ");
+    if ways.is_empty() { what } else { format!("{} {what}", ways.join(", ")) }
+}
+
+/// The first failure of each kind.
+fn causes(ended: &Ended<'_>) -> Vec<String> {
+    let outcomes = match ended.end {
+        End::Applied { outcomes, .. } => outcomes,
+        End::Looked | End::Broken { .. } => &[],
+    };
+    let failed = outcomes.iter().filter_map(|(_, outcome)| match outcome {
+        Outcome::Failed(error) => Some(error),
+        _ => None,
+    });
+    let errors = failed.chain(ended.plan.unreadable.iter().map(|unreadable| &unreadable.error));
+    let mut first: Vec<&OpError> = Vec::new();
+    for error in errors {
+        if first.len() < CAUSES && !first.iter().any(|known| known.signature() == error.signature()) {
+            first.push(error);
+        }
+    }
+    let mut causes = Vec::new();
+    match ended.end {
+        End::Broken { why } => causes.push(cut(why)),
+        End::Applied { halted: Some(halt), .. } => causes.push(cut(&halt.to_string())),
+        _ => {}
+    }
+    for error in first {
+        causes.push(cut(&error.to_string()));
+        causes.extend(error.hint.as_ref().map(|hint| format!("next: {}", cut(hint))));
+    }
+    let held = ended.plan.blocked.iter().map(|blocked| &blocked.reason);
+    let reasons = held.chain(ended.plan.undelivered.iter().map(|undelivered| &undelivered.reason));
+    for reason in reasons {
+        let reason = cut(reason);
+        if causes.len() < 2 * CAUSES && !causes.contains(&reason) {
+            causes.push(reason);
+        }
+    }
+    causes
+}
+
+fn cut(text: &str) -> String {
+    let line = text.replace('\n', " ");
+    match line.char_indices().nth(CAUSE_WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// The document in one line, no longer than that: what does not fit is left out, and it says so.
+fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
+    let plan = ended.plan;
+    // The changes are as many as the estate is large: each is made when there is room for it.
+    let rest = Plan {
+        changes: Vec::new(),
+        blocked: plan.blocked.clone(),
+        unreadable: plan.unreadable.clone(),
+        undelivered: plan.undelivered.clone(),
+        in_sync: plan.in_sync,
+        orphans: plan.orphans.clone(),
+        notes: plan.notes.clone(),
+        names: plan.names.clone(),
+        regions: BTreeMap::new(),
+        known: Known::default(),
+        scope: plan.scope,
+    };
+    let outcomes = match ended.end {
+        End::Applied { outcomes, .. } => outcomes,
+        End::Looked | End::Broken { .. } => &[],
+    };
+    let mut document = match ended.end {
+        End::Applied { halted, .. } => json::apply_value(&rest, &json::Ended { outcomes, halted, waits: &[] }),
+        End::Looked | End::Broken { .. } => json::plan_value(&rest),
+    };
+    for (action, key) in [(Action::Create, "create"), (Action::Update, "update"), (Action::Delete, "delete")] {
+        document["summary"][key] = json!(plan.count(action));
+    }
+    document["run"] = json!(ended.run);
+    document["command"] = json!(ended.command);
+    document["baseline"] = json!(ended.baseline);
+    document["security_account"] = json!(ended.security);
+    document["exit"] = json!(ended.exit);
+    document["narrowed"] = json!(ended.narrowed);
+    if let End::Broken { why } = ended.end {
+        document["error"] = json!(cut(why));
+    }
+    let mut lists: Vec<(&str, Vec<Value>)> = Vec::new();
+    for (key, subjects) in [("new", &difference.new), ("otherwise", &difference.otherwise), ("gone", &difference.gone)]
+    {
+        document[key] = json!([]);
+        lists.push((key, subjects.iter().map(|subject| json!(subject)).collect()));
+    }
+    for key in ["unreadable", "blocked", "undelivered", "outcomes", "orphans", "notes"] {
+        if let Some(Value::Array(list)) = document.get_mut(key).map(Value::take) {
+            document[key] = json!([]);
+            lists.push((key, list));
+        }
+    }
+    document["changes"] = json!([]);
+
+    let mut room = Room { left: most.saturating_sub(document.to_string().len() + MARGIN), left_out: Vec::new() };
+    for (key, list) in lists {
+        let of = list.len();
+        document[key] = room.fill(key, of, list.into_iter());
+    }
+    let changes = plan.changes.iter().map(|change| json::change_value(plan, change));
+    document["changes"] = room.fill("changes", plan.changes.len(), changes);
+    if !room.left_out.is_empty() {
+        document["cut"] = json!(format!(
+            "a message holds 256 KiB: left out are {}; `baseline plan --format json` shows all",
+            room.left_out.join(", ")
+        ));
+    }
+    document.to_string()
+}
+
+/// The room that is left in a message.
+struct Room {
+    left: usize,
+    left_out: Vec<String>,
+}
+
+impl Room {
+    /// As many of these as there is room for.
+    fn fill(&mut self, key: &str, of: usize, values: impl Iterator<Item = Value>) -> Value {
+        let mut taken = Vec::new();
+        for value in values {
+            let size = value.to_string().len() + 1;
+            if size > self.left {
+                break;
+            }
+            self.left -= size;
+            taken.push(value);
+        }
+        if taken.len() < of {
+            self.left_out.push(format!("{} of {of} {key}", of - taken.len()));
+        }
+        Value::Array(taken)
+    }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
