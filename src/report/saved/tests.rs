@@ -147,7 +147,9 @@ fn what_differs_by_its_place_alone_is_written_once() {
         (change.address, change.desired) = (desired.address, desired.spec);
         change
     };
-    let places = ["333333333333", "444444444444"].into_iter().flat_map(|a| [(a, "ap-northeast-1"), (a, "eu-west-1")]);
+    // Not the home Region, which also stands in the bucket's name.
+    let places =
+        ["333333333333", "444444444444"].into_iter().flat_map(|a| [(a, "ap-northeast-1"), (a, "ap-southeast-1")]);
     let changes: Vec<Change> = places.map(|(account, place)| one(account, place)).collect();
     let bytes = saved(&Plan { changes: changes.clone(), ..Plan::default() });
     let document: Value = serde_json::from_slice(&bytes).unwrap();
@@ -320,7 +322,10 @@ fn both_forms_of_a_plan_are_as_the_schema_says() {
 proptest::proptest! {
     #[test]
     fn no_cut_and_no_changed_byte_gets_through(at in proptest::prelude::any::<proptest::sample::Index>(), byte: u8) {
-        let bytes = saved(&Plan { changes: plan().changes.drain(..3).collect(), ..Plan::default() });
+        static BYTES: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+            saved(&Plan { changes: plan().changes.drain(..3).collect(), ..Plan::default() })
+        });
+        let bytes = BYTES.clone();
         let at = at.index(bytes.len() - 1);
         proptest::prop_assert!(SavedPlan::read(&bytes[..at]).is_err());
         let mut changed = bytes.clone();
