@@ -143,6 +143,8 @@ pub enum Access {
     Read,
     /// Those on the write lists do, too.
     Write,
+    /// Besides reads, only what the tool writes for itself: its lock, its record, its notices.
+    Own,
 }
 
 /// One account, entered and confirmed, with its clients.
@@ -316,6 +318,15 @@ fn is_write(service: &str, operation: &str) -> bool {
     service.parse::<Service>().is_ok_and(|service| service.writes().contains(&operation))
 }
 
+/// What the tool sends for itself, besides reads.
+const OWN: &[(&str, &str)] = &[
+    ("s3", "CreateBucket"),
+    ("s3", "GetObject"),
+    ("s3", "PutObject"),
+    ("s3", "PutPublicAccessBlock"),
+    ("sns", "Publish"),
+];
+
 /// Installed in every client: counts what is sent, and lets nothing through that no service lists: without write access
 /// the reads alone, with it the writes besides.
 ///
@@ -332,6 +343,7 @@ struct Guard {
 #[error("{service}:{operation} is {}", match access {
     Access::Read => "not on the list of reads, and this run may only read",
     Access::Write => "neither on the list of reads nor on that of writes",
+    Access::Own => "neither on the list of reads nor one of the tool's own calls",
 })]
 pub(super) struct Refused {
     service: &'static str,
@@ -352,7 +364,12 @@ impl Intercept for Guard {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
-        if is_read(self.service, operation) || (self.access == Access::Write && is_write(self.service, operation)) {
+        let allowed = match self.access {
+            Access::Read => false,
+            Access::Write => is_write(self.service, operation),
+            Access::Own => OWN.contains(&(self.service, operation)),
+        };
+        if allowed || is_read(self.service, operation) {
             return Ok(());
         }
         Err(Refused { service: self.service, operation: operation.to_owned(), access: self.access }.into())
@@ -366,7 +383,8 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = bag.load::<Metadata>() {
             let operation = metadata.name();
-            self.ledger.count(self.service, operation, !is_read(self.service, operation));
+            let mutating = !is_read(self.service, operation) && self.access != Access::Own;
+            self.ledger.count(self.service, operation, mutating);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod clients;
 mod error;
 mod ledger;
 mod limits;
+mod objects;
 mod regions;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use call::{Call, found};
 pub use clients::{Access, Aws, Session, Start, StartError};
 pub use error::iam_action;
 pub use ledger::Ledger;
+pub use objects::{OwnObject, Version};
 pub use regions::enabled_regions;
 
 /// Sends an SDK operation to a Region: one client per account and service serves every Region, which costs 12 µs a

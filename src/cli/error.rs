@@ -65,6 +65,10 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("cannot take the lock, and nothing was changed")]
     Lock(#[source] Box<crate::model::OpError>),
+    /// The lock could not be looked at or released.
+    #[cfg(feature = "aws")]
+    #[error("cannot release the lock")]
+    Unlock(#[source] Box<crate::model::OpError>),
     /// The lock that holds on this machine cannot be had.
     #[cfg(feature = "aws")]
     #[error("cannot use {} to keep two runs apart, and nothing was changed", path.display())]
@@ -135,6 +139,8 @@ impl CliError {
                     _ => format!("{option} FILE or {variable} names another file"),
                 })
             }
+            #[cfg(feature = "aws")]
+            CliError::Lock(error) | CliError::Unlock(error) => error.hint.clone(),
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }

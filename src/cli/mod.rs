@@ -26,6 +26,8 @@ mod runtime;
 mod sandbox;
 mod schema;
 mod screen;
+#[cfg(feature = "aws")]
+mod unlock;
 mod validate;
 
 pub use exit::Exit;
@@ -79,6 +81,8 @@ enum Command {
     #[cfg(feature = "aws")]
     Apply(apply::ApplyArgs),
     #[cfg(feature = "aws")]
+    Unlock(unlock::UnlockArgs),
+    #[cfg(feature = "aws")]
     Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -95,6 +99,8 @@ impl Command {
             Command::Plan(args) => plan::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Apply(args) => apply::run(&args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Unlock(args) => unlock::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),

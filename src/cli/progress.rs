@@ -90,6 +90,10 @@ impl Progress {
             Event::LockTaken { over_from: Some(holder) } => {
                 self.say(&format!("took over the lock that {holder} left behind"));
             }
+            Event::LockLocal { file } => self.say(&format!(
+                "there is no log bucket to lock: only {} keeps other runs apart, and only on this machine",
+                file.display()
+            )),
             Event::Halted { why } => self.say(&format!("nothing new is started: {why}")),
             Event::RunStarted { .. }
             | Event::Planned { .. }

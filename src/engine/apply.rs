@@ -5,7 +5,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 
 use super::dispatcher::Run;
-use super::{Rollout, Stop};
+use super::{Asked, Rollout, Stop};
 use crate::aws::{Access, Chain, Session};
 use crate::config::Profiles;
 use crate::model::{AccountId, Address, Arn, OpError};
@@ -41,7 +41,7 @@ pub async fn apply(
     profiles: &Profiles,
     plan: &Plan,
     _rollout: &Rollout,
-    _stop: &Stop,
+    stop: &Stop,
     events: &Events,
 ) -> Applied {
     events.tell(Event::ApplyStarted { changes: plan.changes.len() });
@@ -50,7 +50,7 @@ pub async fn apply(
     let doors = &Doors::new(chain, profiles, plan);
     let mut under_way = FuturesUnordered::new();
     loop {
-        while under_way.len() < CHANGES_AT_ONCE {
+        while under_way.len() < CHANGES_AT_ONCE && stop.asked() == Asked::Nothing {
             let Some(index) = run.next(under_way.is_empty()) else { break };
             let change = &plan.changes[index];
             let known = run.known(change);
@@ -66,7 +66,17 @@ pub async fn apply(
             events.tell(Event::ChangeEnded { address: plan.changes[index].address.clone(), outcome });
         }
     }
-    Applied { outcomes: run.finish(), halted: None }
+    let halted = (stop.asked() > Asked::Nothing).then(|| stop.why());
+    let mut outcomes = run.finish();
+    if let Some(halted) = &halted {
+        events.tell(Event::Halted { why: halted.clone() });
+        for (_, outcome) in &mut outcomes {
+            if let Outcome::NotStarted { why } = outcome {
+                *why = halted.clone();
+            }
+        }
+    }
+    Applied { outcomes, halted }
 }
 
 async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {

@@ -8,7 +8,7 @@ use crate::aws::Chain;
 use crate::config::{Baseline, Profiles};
 use crate::model::Address;
 use crate::plan::Plan;
-use crate::report::{Event, Events, Outcome};
+use crate::report::{Event, Events, Halt, Outcome};
 
 /// Everything that making a plan's changes takes besides the plan.
 pub struct Enforce<'a> {
@@ -53,7 +53,11 @@ impl Enforce<'_> {
         for (address, outcome) in &revised.settled {
             self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
-        let applied = apply(self.chain, self.profiles, &revised.plan, self.rollout, self.stop, self.events).await;
+        let (stopper, stop) = Stop::new();
+        let applied = tokio::select! {
+            applied = apply(self.chain, self.profiles, &revised.plan, self.rollout, &stop, self.events) => applied,
+            () = stopper.follow(self.stop, lock.lost(), Halt::LockLost) => Applied::default(),
+        };
         lock.release().await;
         let mut outcomes: BTreeMap<Address, Outcome> = revised.settled.into_iter().chain(applied.outcomes).collect();
         let outcomes = plan.changes.iter().filter_map(|change| outcomes.remove_entry(&change.address)).collect();

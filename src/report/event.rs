@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,11 @@ pub enum Event {
     LockTaken {
         /// Whose it was, where its lease had run out.
         over_from: Option<String>,
+    },
+    /// There is no log bucket to put the lock into: it holds on this machine alone.
+    LockLocal {
+        /// Its file.
+        file: PathBuf,
     },
     /// The lock is free again.
     LockReleased,
