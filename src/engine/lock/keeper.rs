@@ -79,6 +79,12 @@ impl Kept {
         self.lost.clone()
     }
 
+    /// Ends like a process that is killed.
+    #[cfg(test)]
+    pub(super) fn die(self) {
+        self.task.abort();
+    }
+
     /// Gives it back: whether it was still ours to give.
     pub(super) async fn let_go(self) -> Result<bool, OpError> {
         // A keeper that has lost it has ended and hears nothing.
