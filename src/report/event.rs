@@ -265,7 +265,9 @@ impl fmt::Display for Halt {
                 write!(f, "{failed} accounts had failed after wave {wave}, and {tolerated} are tolerated")
             }
             Halt::Canary { account } => write!(f, "{account}, which went first, did not end well"),
-            Halt::Locked { holder } => write!(f, "{holder} holds the lock"),
+            Halt::Locked { holder } => {
+                write!(f, "{holder} holds the lock (if that run is gone, `baseline unlock` takes it away)")
+            }
             Halt::LockLost => f.write_str("the lock could not be renewed, so that somebody else may be writing"),
         }
     }

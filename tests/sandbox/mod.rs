@@ -10,6 +10,7 @@ mod foreign;
 mod hub;
 mod interruption;
 mod key;
+mod locking;
 mod modes;
 mod overrides;
 mod selection;

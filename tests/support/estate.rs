@@ -188,6 +188,9 @@ impl Estate {
             .envs(self.sandbox.environment())
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
+            .env("XDG_STATE_HOME", self.directory.path().join("state"))
+            .env("USER", "tester")
+            .env("HOSTNAME", "bed")
             .current_dir(self.directory.path())
             .args(arguments)
             .stdin(Stdio::null());

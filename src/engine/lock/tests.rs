@@ -222,7 +222,10 @@ fn a_free_lock_is_taken_and_released_with_two_writes_and_says_whose_it_is() {
     bed.run(async {
         let kept = bed.hold(1).await;
         let record = bed.object.record();
-        assert_eq!((record.state, record.owner.as_str(), record.lease_seconds), (record::State::Held, "user1@host1", 120));
+        assert_eq!(
+            (record.state, record.owner.as_str(), record.lease_seconds),
+            (record::State::Held, "user1@host1", 120)
+        );
         assert_eq!(record.started, "2026-05-28T20:26:40Z");
         assert!(kept.let_go().await.unwrap());
         assert_eq!(bed.object.record().state, record::State::Released);

@@ -94,7 +94,7 @@ async fn live(bed: &Bed, who: usize, fate: &Fate, inside: &Inside) -> End {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_do_two_have_it_and_everybody_gets_it(fates in prop::collection::vec(fate(), 2..=3), seed: u64) {
