@@ -87,6 +87,12 @@ async fn enter(chain: &Chain, profiles: &Profiles, bucket: &Address) -> Result<O
     chain.enter(account, Access::Own).await.map(|session| Some(Arc::new(session)))
 }
 
+/// Makes the bucket, closed to the public.
+async fn make(chain: &Chain, profiles: &Profiles, bucket: &Address) -> Result<(), OpError> {
+    let Some(account) = profiles.account(bucket.target.account) else { return Ok(()) };
+    s3::make_closed(&chain.enter(account, Access::Write).await?, bucket).await
+}
+
 impl Lock {
     /// Takes the lock, waiting for it where somebody else has it.
     ///
@@ -129,7 +135,8 @@ impl Lock {
             };
             // Whoever had the local lock before may have made it.
             if !s3::exists(session, bucket).await.map_err(NoLock::Failed)? {
-                s3::make_closed(session, bucket).await.map_err(NoLock::Failed)?;
+                // A change of the plan, and not one of the tool's own calls.
+                make(chain, profiles, bucket).await.map_err(NoLock::Failed)?;
                 made = Some(bucket.clone());
             }
             local = Some(held);
