@@ -69,7 +69,7 @@ fn an_apply_takes_the_lock_and_releases_it_and_one_without_changes_does_not() {
     assert_eq!(released["owner"], "tester@bed");
     estate.sandbox.reset_calls();
     estate.apply(&[]).ended(0);
-    assert_eq!(estate.writes(), [""; 0]);
+    assert_eq!(estate.all_writes(), [""; 0]);
     drift(&estate);
     estate.apply(&[]).ended(0);
     assert_ne!(lock(&estate)["run"], released["run"]);
@@ -284,7 +284,7 @@ fn the_lock_lies_in_the_log_archive_where_there_is_one() {
     estate.sandbox.reset_calls();
     drift(&estate);
     estate.apply(&[]).ended(0);
-    let own: Vec<String> = estate.writes().into_iter().filter(|write| write.starts_with("s3:")).collect();
+    let own: Vec<String> = estate.all_writes().into_iter().filter(|write| write.starts_with("s3:")).collect();
     assert_eq!(own, [format!("s3:PutObject {ARCHIVE} {HOME}"), format!("s3:PutObject {ARCHIVE} {HOME}")]);
 }
 
