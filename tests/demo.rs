@@ -14,7 +14,7 @@ fn the_demonstration_shows_drift_repair_and_a_clean_plan() {
         "Plan: 72 to create, 0 in sync (5 accounts, 70 Regions).\nexit code 2",
         "── 2. ",
         "Apply: 72 applied.\nexit code 0",
-        "That took 150 changing calls. Once more, and it takes none:",
+        " changing calls. Once more, and it takes none:",
         "── 3. ",
         "── 4. ",
         "~ update s3.bucket baseline-logs-222222222222-ap-northeast-1",

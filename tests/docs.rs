@@ -33,6 +33,14 @@ operation that is on neither list. Besides, every role needs `ec2:DescribeRegion
 ";
 
 const BESIDES: &str = "
+An apply that changes something keeps a second one out by a lock, an object in the log bucket (`baseline/lock-` and the
+security account's id). The role of the account that owns the bucket needs for it, besides the reads above:
+`s3:GetObject` and `s3:PutObject` on `baseline/*` in the bucket, and for the very first apply, which makes the bucket to
+put the lock into it, `s3:CreateBucket` and `s3:PutBucketPublicAccessBlock`. It is written only over what was read
+(`If-None-Match`, `If-Match`), encrypted with S3's own key (`AES256`) and never deleted, so that neither a permission on
+a KMS key nor `s3:DeleteObject` is asked for. Each apply leaves a few versions of some 300 bytes, more in an hour's run:
+it is renewed every third of `--lock-lease`. They go by the bucket's own retention.
+
 Some calls make AWS ask for more than the action of their own name:
 
 - `config:PutConfigurationRecorder` and `events:PutTargets` hand a role over: `iam:PassRole` on

@@ -39,6 +39,9 @@ fn name_the_root(call: &Recorded, body: String) -> String {
     }
 }
 
+/// How an object is put that is the tool's own: its lock.
+const OWN_OBJECT: &str = "PUT ?x-id";
+
 /// The Regions that moto has enabled in the partition `aws`.
 const REGIONS: u64 = 20;
 /// The accounts but the jump account, each entered by one `AssumeRole`.
@@ -126,6 +129,7 @@ fn per_region_trails_converge_and_what_others_break_is_repaired() {
     moto.baseline(&["apply", "--yes"], 0);
     let calls = moto.proxy.take();
     let repairs: Vec<_> = mutating(&calls).into_iter().map(|(call, n)| (call.operation.as_str(), *n)).collect();
+    let repairs: Vec<_> = repairs.into_iter().filter(|(operation, _)| *operation != OWN_OBJECT).collect();
     assert_eq!(repairs, [("StartLogging", 1), ("PUT ?policy", 1)]);
     moto.plan(&[], 0);
     moto.audit("per-region", "");

@@ -165,7 +165,7 @@ pub enum Access {
     Read,
     /// Those on the write lists do, too.
     Write,
-    /// Only what it takes to keep the tool's own lock, record and notices: they are counted apart.
+    /// Besides reads, only what it takes to keep the tool's own lock, record and notices: they are counted apart.
     Own,
 }
 
@@ -422,10 +422,10 @@ impl Guard {
         let listed = |list: &[(&str, &str)]| list.contains(&(self.service, operation));
         match self.access {
             Access::Own if listed(OWN_WRITES) => Some(Purpose::Own),
-            Access::Own => listed(OWN_READS).then_some(Purpose::Read),
+            Access::Own if listed(OWN_READS) => Some(Purpose::Read),
             _ if is_read(self.service, operation) => Some(Purpose::Read),
             Access::Write => is_write(self.service, operation).then_some(Purpose::Write),
-            Access::Read => None,
+            Access::Read | Access::Own => None,
         }
     }
 }
@@ -435,7 +435,7 @@ impl Guard {
 #[error("{service}:{operation} is {}", match access {
     Access::Read => "not on the list of reads, and this run may only read",
     Access::Write => "neither on the list of reads nor on that of writes",
-    Access::Own => "not what the lock, the record or a notice takes",
+    Access::Own => "neither on the list of reads nor what the lock, the record or a notice takes",
 })]
 pub(super) struct Refused {
     service: &'static str,

@@ -158,6 +158,7 @@ impl Demo<'_> {
                 command.env(name, value);
             }
         }
+        command.env("XDG_STATE_HOME", self.folder.path());
         let color = match self.color {
             ColorChoice::Auto => "auto",
             ColorChoice::Always => "always",

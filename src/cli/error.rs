@@ -105,6 +105,10 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("cannot take the lock, and nothing was changed")]
     Lock(#[source] Box<crate::model::OpError>),
+    /// The lock could not be looked at or released.
+    #[cfg(feature = "aws")]
+    #[error("cannot release the lock")]
+    Unlock(#[source] Box<crate::model::OpError>),
     /// The lock that holds on this machine cannot be had.
     #[cfg(feature = "aws")]
     #[error("cannot use {} to keep two runs apart, and nothing was changed", path.display())]
@@ -262,6 +266,8 @@ impl CliError {
             CliError::NoStateFolder => {
                 Some("set STATE_DIRECTORY, XDG_STATE_HOME or HOME, or say --notify never".to_owned())
             }
+            #[cfg(feature = "aws")]
+            CliError::Lock(error) | CliError::Unlock(error) => error.hint.clone(),
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }

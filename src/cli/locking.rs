@@ -12,17 +12,111 @@ use crate::engine::LockTerms;
 /// How long a lock is waited for.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Locking")]
-pub(super) struct LockArgs {}
+pub(super) struct LockArgs {
+    /// How long to wait while somebody else applies; 0 does not wait
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    lock_timeout: Duration,
+    /// How long the lock outlives this run if it is killed
+    #[arg(long, value_name = "DURATION", default_value = DEFAULT_LEASE, value_parser = lease)]
+    lock_lease: Duration,
+}
+
+/// How long a lock outlives a run that was killed, where nothing else is said.
+pub(super) const DEFAULT_LEASE: &str = "2m";
 
 impl LockArgs {
     /// What holds for this run.
     pub(super) fn terms(&self, run: &Run) -> Result<LockTerms, CliError> {
         Ok(LockTerms {
             run: run.id.clone(),
-            owner: String::new(),
-            timeout: Duration::from_secs(600),
-            lease: Duration::from_secs(120),
-            folder: PathBuf::new(),
+            owner: owner(),
+            timeout: self.lock_timeout,
+            lease: self.lock_lease,
+            folder: folder(),
         })
+    }
+}
+
+/// A number and its unit: `90s`, `10m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let wrong = || "a number of seconds, minutes or hours is expected, such as 90s, 10m or 1h".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    // Longer than any run, and short enough to be added to any moment.
+    number
+        .checked_mul(unit)
+        .filter(|seconds| *seconds <= 86_400)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "24 hours at most".to_owned())
+}
+
+/// A lease: long enough to be renewed in time, short enough that a killed run does not hold others up for a day.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    let fits = (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&lease);
+    fits.then_some(lease).ok_or_else(|| "between 1s and 1h is expected".to_owned())
+}
+
+/// Who runs this, for whoever has to wait: a user's name and a host's, and nothing secret.
+pub(super) fn owner() -> String {
+    let said = |names: &[&str]| {
+        let values = names.iter().filter_map(|name| std::env::var(name).ok());
+        values.map(|value| value.trim().to_owned()).find(|value| !value.is_empty())
+    };
+    let user = said(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".to_owned());
+    let kernel = || {
+        let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+        let names = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+        names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
+    };
+    let host = said(&["HOSTNAME", "COMPUTERNAME"]).or_else(kernel).unwrap_or_else(|| "an unnamed host".to_owned());
+    format!("{user}@{host}")
+}
+
+/// Where the lock lies that holds on this machine: what systemd made for the service, else the user's own folder for
+/// state (XDG Base Directory Specification), else the temporary one.
+pub(super) fn folder() -> PathBuf {
+    let said = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd separates several by colons.
+    let service = || {
+        let folders = std::env::var("STATE_DIRECTORY").ok()?;
+        folders.split(':').next().map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    let user = || said("XDG_STATE_HOME").or_else(|| said("HOME").map(|home| home.join(".local/state")));
+    service()
+        .or_else(|| user().map(|folder| folder.join("baseline")))
+        .unwrap_or_else(|| std::env::temp_dir().join("baseline"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        for (text, seconds) in [("0", 0), ("0s", 0), ("90s", 90), ("10m", 600), ("1h", 3600), ("24h", 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in
+            ["", "5", "s", "-1s", "1d", "1.5m", "1 m", "25h", "99999999999999999999h", "9999999999999999999s", "ä"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_neither_nothing_nor_a_day() {
+        assert_eq!(lease("2m"), Ok(Duration::from_secs(120)));
+        for text in ["0", "0s", "61m", "2h"] {
+            assert!(lease(text).is_err(), "{text}");
+        }
     }
 }

@@ -38,6 +38,8 @@ mod screen;
 mod show;
 #[cfg(feature = "aws")]
 mod signals;
+#[cfg(feature = "aws")]
+mod unlock;
 mod validate;
 
 pub use exit::Exit;
@@ -96,6 +98,8 @@ enum Command {
     Apply(apply::ApplyArgs),
     Show(show::ShowArgs),
     #[cfg(feature = "aws")]
+    Unlock(unlock::UnlockArgs),
+    #[cfg(feature = "aws")]
     Accounts(accounts::AccountsArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -113,6 +117,8 @@ impl Command {
             #[cfg(feature = "aws")]
             Command::Apply(args) => apply::run(&args, common, screen),
             Command::Show(args) => show::run(&args, common, screen),
+            #[cfg(feature = "aws")]
+            Command::Unlock(args) => unlock::run(&args, common, screen),
             #[cfg(feature = "aws")]
             Command::Accounts(args) => accounts::run(&args, common, screen),
             Command::Schema(args) => schema::run(&args, screen),

@@ -99,6 +99,10 @@ impl Progress {
             Event::LockTaken { over_from: Some(holder) } => {
                 self.warn(&format!("took over the lock that {holder} left behind"));
             }
+            Event::LockLocal { file } => self.warn(&format!(
+                "there is no log bucket to lock: only {} keeps other runs apart, and only on this machine",
+                file.display()
+            )),
             Event::Halted { why } => self.warn(&format!("nothing new is started: {why}")),
             _ => {}
         }

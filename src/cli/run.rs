@@ -23,7 +23,7 @@ use crate::report::{Event, Events, Wait};
 use crate::services::Service;
 
 /// What narrows a run, and how it talks.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct RunArgs {
     /// Only accounts whose id or name matches (repeatable)
     #[arg(short, long = "account", value_name = "GLOB", help_heading = "Selection")]
@@ -168,6 +168,11 @@ impl RunArgs {
         ]
         .concat()
         .join(" ")
+    }
+
+    /// A run that is narrowed to nothing, and makes few calls.
+    pub(super) fn whole(no_input: bool, mfa_code: Option<String>) -> Self {
+        RunArgs { no_input, mfa_code, parallelism: 4, ..RunArgs::default() }
     }
 
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.

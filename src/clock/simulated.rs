@@ -16,6 +16,8 @@ pub struct Simulated(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     now: Duration,
+    /// How long the machine slept: the date went on, and nothing else.
+    slept: Duration,
     next_sleeper: u64,
     sleepers: BTreeMap<(Duration, u64), Option<Waker>>,
 }
@@ -35,6 +37,11 @@ impl Simulated {
     /// Seconds since 1970, for a simulation that shares this clock.
     pub fn unix_seconds(&self) -> f64 {
         self.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    }
+
+    /// Closes the machine's lid for a while.
+    pub fn suspend(&self, duration: Duration) {
+        self.lock().slept += duration;
     }
 
     fn jump(&self) {
@@ -61,7 +68,8 @@ impl Time for Simulated {
 
     fn wall(&self) -> SystemTime {
         // Some day of 2026: what matters is that it is the same on every run.
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000) + self.elapsed()
+        let state = self.lock();
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000) + state.now + state.slept
     }
 
     fn sleep(&self, duration: Duration) -> Wait {

@@ -1,14 +1,30 @@
 //! One apply at a time per security account.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod keeper;
+mod local;
+mod queue;
+mod record;
+mod shelf;
+#[cfg(test)]
+mod tests;
 
+pub use record::{Content, Record};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use self::keeper::Kept;
+use self::local::Local;
+use self::queue::Contender;
 use super::Stop;
-use crate::aws::Chain;
+use crate::aws::{Access, Chain, OwnObject, Session, Version};
 use crate::config::{Baseline, Profiles};
-use crate::model::{Address, OpError, RunId};
-use crate::plan::Plan;
-use crate::report::{Events, Halt};
+use crate::model::{AccountId, Address, OpError, RunId};
+use crate::plan::{Action, Plan};
+use crate::report::{Event, Events, Halt};
+use crate::services::s3::{self, LOCKS};
+use crate::services::{Declared, Shared};
 
 /// How a lock is taken.
 #[derive(Debug, Clone)]
@@ -42,38 +58,190 @@ pub enum NoLock {
 }
 
 /// A lock that is held.
-#[derive(Debug)]
-pub struct Lock {}
+pub struct Lock {
+    hold: Hold,
+    made: Option<Address>,
+    events: Events,
+}
+
+enum Hold {
+    /// In the log bucket.
+    Bucket(Kept),
+    /// On this machine alone: there is no bucket, and this plan makes none.
+    Machine(Local),
+}
+
+/// The object of an account's lock, beside the logs and below a prefix that nobody delivers to.
+fn key(security: AccountId) -> String {
+    format!("{LOCKS}{security}.json")
+}
+
+/// Where the lock is, if a bucket is declared.
+fn bucket(profiles: &Profiles, baseline: &Baseline) -> Option<Address> {
+    s3::address(&Declared { profiles, baseline, shared: &Shared::default() })
+}
+
+/// Enters the account that the bucket is in, for the tool's own calls.
+async fn enter(chain: &Chain, profiles: &Profiles, bucket: &Address) -> Result<Option<Arc<Session>>, OpError> {
+    let Some(account) = profiles.account(bucket.target.account) else { return Ok(None) };
+    chain.enter(account, Access::Own).await.map(|session| Some(Arc::new(session)))
+}
+
+/// Makes the bucket, closed to the public.
+async fn make(chain: &Chain, profiles: &Profiles, bucket: &Address) -> Result<(), OpError> {
+    let Some(account) = profiles.account(bucket.target.account) else { return Ok(()) };
+    s3::make_closed(&chain.enter(account, Access::Write).await?, bucket).await
+}
 
 impl Lock {
     /// Takes the lock, waiting for it where somebody else has it.
+    ///
+    /// It is an object in the log bucket. Where the plan makes the bucket, that is done here first, closed to the public
+    /// and with nothing else set, while a lock on this machine keeps a second run here from doing the same; a second run
+    /// elsewhere may, and only one of them gets the lock that is put into it.
     ///
     /// # Errors
     ///
     /// Why it is not ours; nothing was written then that anybody has to take back.
     pub async fn take(
-        _chain: &Chain,
-        _profiles: &Profiles,
-        _baseline: &Baseline,
-        _plan: &Plan,
-        _terms: &LockTerms,
-        _stop: &Stop,
-        _events: &Events,
+        chain: &Chain,
+        profiles: &Profiles,
+        baseline: &Baseline,
+        plan: &Plan,
+        terms: &LockTerms,
+        stop: &Stop,
+        events: &Events,
     ) -> Result<Lock, NoLock> {
-        Ok(Lock {})
+        let clock = chain.aws().clock();
+        let record = Record::new(terms.run.clone(), &terms.owner, terms.lease, clock.wall());
+        let contender = Contender { record, timeout: terms.timeout, began: clock.elapsed(), clock, stop, events };
+        let place = match bucket(profiles, baseline) {
+            Some(bucket) => enter(chain, profiles, &bucket).await.map_err(NoLock::Failed)?.map(|s| (bucket, s)),
+            None => None,
+        };
+        let there = match &place {
+            Some((bucket, session)) => s3::exists(session, bucket).await.map_err(NoLock::Failed)?,
+            None => false,
+        };
+        let mut made = None;
+        let mut local = None;
+        if !there {
+            let path = local::path(&terms.folder, profiles.security);
+            let held = Local::take(path.clone(), &contender).await?;
+            let planned = place.as_ref().filter(|(bucket, _)| makes(plan, bucket));
+            let Some((bucket, session)) = planned else {
+                events.tell(Event::LockLocal { file: path });
+                return Ok(Lock { hold: Hold::Machine(held), made, events: events.clone() });
+            };
+            // Whoever had the local lock before may have made it.
+            if !s3::exists(session, bucket).await.map_err(NoLock::Failed)? {
+                // A change of the plan, and not one of the tool's own calls.
+                make(chain, profiles, bucket).await.map_err(NoLock::Failed)?;
+                made = Some(bucket.clone());
+            }
+            local = Some(held);
+        }
+        let Some((bucket, session)) = place else { return Err(NoLock::Halted(Halt::Interrupted)) };
+        let object = Arc::new(OwnObject::new(session, bucket, key(profiles.security)));
+        let held = contender.take(&*object).await?;
+        if let Some(local) = local {
+            local.release();
+        }
+        let kept = Kept::start(object, clock.clone(), held);
+        Ok(Lock { hold: Hold::Bucket(kept), made, events: events.clone() })
     }
 
     /// The bucket that had to be made to put the lock into it: the plan saw none.
     pub fn made(&self) -> Option<&Address> {
-        None
+        self.made.as_ref()
     }
 
-    /// Waits until somebody else may be writing, because the lease could not be renewed in time; for ever, as long as
-    /// the lock is ours.
-    pub async fn lost(&self) {
-        std::future::pending::<()>().await;
+    /// Waits until the lock is lost, so that somebody else may be writing; for ever, as long as it is ours.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
+        let lost = match &self.hold {
+            Hold::Bucket(kept) => Some(kept.watch_loss()),
+            Hold::Machine(_) => None,
+        };
+        async move {
+            if let Some(mut lost) = lost
+                && lost.wait_for(|lost| *lost).await.is_ok()
+            {
+                return;
+            }
+            std::future::pending().await
+        }
     }
 
-    /// Gives it back.
-    pub async fn release(self) {}
+    /// Gives it back. What cannot be given back is free when its lease has run out.
+    pub async fn release(self) {
+        let released = match self.hold {
+            Hold::Bucket(kept) => kept.let_go().await,
+            Hold::Machine(local) => {
+                local.release();
+                Ok(true)
+            }
+        };
+        match released {
+            Ok(true) => self.events.tell(Event::LockReleased),
+            Ok(false) => tracing::warn!("the lock was no longer ours to release"),
+            Err(error) => {
+                tracing::warn!(%error, "the lock could not be released: it is free when its lease has run out")
+            }
+        }
+    }
+}
+
+/// Whether the plan makes the bucket.
+fn makes(plan: &Plan, bucket: &Address) -> bool {
+    plan.changes.iter().any(|change| change.address == *bucket && change.action == Action::Create)
+}
+
+/// The lock as somebody sees it who does not have it.
+#[derive(Debug)]
+pub struct Standing {
+    object: OwnObject,
+    seen: Option<(Content, Version)>,
+}
+
+impl Standing {
+    /// Looks at the lock; `None` where there is no bucket that could hold it. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// The bucket or the object could not be read.
+    pub async fn look(chain: &Chain, profiles: &Profiles, baseline: &Baseline) -> Result<Option<Self>, OpError> {
+        let Some(bucket) = bucket(profiles, baseline) else { return Ok(None) };
+        let Some(session) = enter(chain, profiles, &bucket).await? else { return Ok(None) };
+        if !s3::exists(&session, &bucket).await? {
+            return Ok(None);
+        }
+        let object = OwnObject::new(session, bucket, key(profiles.security));
+        let seen = object.read().await?.map(|(body, version)| (Content::of(&body), version));
+        Ok(Some(Standing { object, seen }))
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> String {
+        self.object.place()
+    }
+
+    /// What is there.
+    pub fn content(&self) -> Option<&Content> {
+        self.seen.as_ref().map(|(content, _)| content)
+    }
+
+    /// Releases it for whoever holds it, unless something has changed since it was looked at: whether it did not.
+    ///
+    /// # Errors
+    ///
+    /// The object could not be written.
+    pub async fn break_open(&self, terms: &LockTerms, now: SystemTime) -> Result<bool, OpError> {
+        let Some((content, version)) = &self.seen else { return Ok(false) };
+        let record = match content {
+            Content::Held(record) | Content::Free(record) => record.clone(),
+            Content::Strange => Record::new(terms.run.clone(), &terms.owner, terms.lease, now),
+        };
+        let by = format!("{} (run {})", terms.owner, terms.run);
+        Ok(self.object.write(&record.released(Some(by)).bytes(), Some(version)).await?.is_some())
+    }
 }

@@ -11,7 +11,7 @@ mod survey;
 
 pub use apply::Applied;
 pub use enforce::Enforce;
-pub use lock::{Lock, LockTerms, NoLock};
+pub use lock::{Content, Lock, LockTerms, NoLock, Record, Standing};
 pub use revise::Revised;
 pub use rollout::Rollout;
 pub use stop::{Asked, Stop, Stopper};

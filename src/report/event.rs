@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +142,11 @@ pub enum Event {
     LockTaken {
         /// Whose it was, where its lease had run out.
         over_from: Option<String>,
+    },
+    /// There is no log bucket to put the lock into: it holds on this machine alone.
+    LockLocal {
+        /// Its file.
+        file: PathBuf,
     },
     /// The lock is free again.
     LockReleased,
@@ -345,7 +351,9 @@ impl Halt {
                 "repair what failed and run it again; --max-failures, or [rollout] in profiles.toml, tolerates more"
             }
             Halt::Canary { .. } => "repair it and run it again, or leave --canary out",
-            Halt::Locked { .. } => "run it again when that one has ended",
+            Halt::Locked { .. } => {
+                "run it again when that one has ended; if it is gone, `baseline unlock` takes the lock away"
+            }
             Halt::LockLost => "look who else is applying, and run it again",
         }
     }

@@ -12,6 +12,7 @@ mod hook;
 mod hub;
 mod interruption;
 mod key;
+mod locking;
 mod modes;
 mod notice;
 mod overrides;

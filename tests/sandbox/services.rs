@@ -14,7 +14,7 @@ fn converges(estate: &Estate) {
     estate.assert_clean();
     estate.sandbox.reset_calls();
     estate.apply(&[]).ended(0);
-    assert_eq!(estate.writes(), [""; 0]);
+    assert_eq!(estate.all_writes(), [""; 0]);
 }
 
 fn converged(profiles: &str, baseline: &str) -> Estate {

@@ -162,8 +162,14 @@ impl Estate {
         found.unwrap_or_else(|| panic!("{arn}: {list:#}")).clone()
     }
 
-    /// The calls that changed something, as `SERVICE:OPERATION ACCOUNT REGION`, each as often as it was made.
+    /// The calls that changed something, as `SERVICE:OPERATION ACCOUNT REGION`, each as often as it was made; without the
+    /// objects that the tool puts for itself, its lock first of all.
     pub fn writes(&self) -> Vec<String> {
+        self.all_writes().into_iter().filter(|write| !write.starts_with("s3:PutObject ")).collect()
+    }
+
+    /// The same, with the tool's own objects.
+    pub fn all_writes(&self) -> Vec<String> {
         let calls = self.sandbox.calls();
         let line = |call: &CallCount| {
             let account = call.account.map(|id| id.to_string()).unwrap_or_default();
@@ -188,6 +194,9 @@ impl Estate {
             .envs(self.sandbox.environment())
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
+            .env("XDG_STATE_HOME", self.directory.path().join("state"))
+            .env("USER", "tester")
+            .env("HOSTNAME", "bed")
             .current_dir(self.directory.path())
             .args(arguments)
             .stdin(Stdio::null());

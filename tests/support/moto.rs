@@ -99,6 +99,7 @@ impl Moto {
             .args(arguments)
             .env("AWS_ENDPOINT_URL", self.proxy.endpoint())
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("XDG_STATE_HOME", self.directory.path().join("state"))
             .envs(self.keys.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap();

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 /// A call that went through.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +84,7 @@ pub struct Corrections {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    calls: Arc<Mutex<Vec<Recorded>>>,
+    calls: Arc<Mutex<Vec<(Instant, Recorded)>>>,
     over: Arc<AtomicBool>,
 }
 
@@ -118,10 +119,18 @@ impl Proxy {
     /// How often each call was made since the start or since the last time this was asked.
     pub fn take(&self) -> BTreeMap<Recorded, usize> {
         let mut counts = BTreeMap::new();
-        for call in self.calls.lock().unwrap().drain(..) {
+        for (_, call) in self.calls.lock().unwrap().drain(..) {
             *counts.entry(call).or_default() += 1;
         }
         counts
+    }
+}
+
+impl Proxy {
+    /// When each call came that asks for a change.
+    pub fn writes(&self) -> Vec<(Instant, Recorded)> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(_, call)| call.mutating()).cloned().collect()
     }
 }
 
@@ -136,7 +145,7 @@ fn serve(
     client: TcpStream,
     upstream: SocketAddr,
     corrections: Corrections,
-    calls: &Mutex<Vec<Recorded>>,
+    calls: &Mutex<Vec<(Instant, Recorded)>>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut client = client;
@@ -144,7 +153,7 @@ fn serve(
         let call = Recorded::new(&request);
         request.correct(|body| (corrections.request)(&call, body));
         let bodiless = request.start.starts_with("HEAD ");
-        calls.lock().unwrap().push(call.clone());
+        calls.lock().unwrap().push((Instant::now(), call.clone()));
 
         let mut server = TcpStream::connect(upstream)?;
         // An answer to HTTP/1.0 comes in one piece and ends with the connection.

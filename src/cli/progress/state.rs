@@ -102,7 +102,7 @@ impl State {
                 Some((known, ..)) => known.clone_from(holder),
                 None => self.lock = Some((holder.clone(), now, *timeout)),
             },
-            Event::LockTaken { .. } | Event::LockReleased => self.lock = None,
+            Event::LockTaken { .. } | Event::LockLocal { .. } | Event::LockReleased => self.lock = None,
             Event::WaveStarted { wave, .. } => self.wave = Some(*wave),
             Event::ChangeStarted { address } => {
                 self.current.insert(address.target.account, address.to_string());

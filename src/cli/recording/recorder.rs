@@ -15,7 +15,7 @@ use crate::report::Event;
 use crate::report::record::Lines;
 
 /// Where the record of the run goes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in super::super) struct EventArgs {
     /// Records the whole run as it happens, a JSON object a line; `baseline show FILE` shows it
     ///

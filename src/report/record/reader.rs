@@ -352,6 +352,7 @@ impl Fold {
             | Event::CellRead { .. }
             | Event::CallRetried { .. }
             | Event::LockTaken { .. }
+            | Event::LockLocal { .. }
             | Event::LockReleased
             | Event::WaveStarted { .. } => {}
         }

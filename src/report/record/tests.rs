@@ -142,6 +142,7 @@ fn every_event() -> Vec<Event> {
         },
         Event::LockAwaited { holder: "alice".to_owned(), timeout: Duration::from_secs(600) },
         Event::LockTaken { over_from: Some("alice".to_owned()) },
+        Event::LockLocal { file: "/state/222222222222.lock".into() },
         Event::LockReleased,
         Event::ApplyStarted { changes: 4 },
         Event::WaveStarted { wave: 1, accounts: 2, changes: 4 },

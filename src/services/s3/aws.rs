@@ -9,9 +9,9 @@ use s3::types::{
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 
-use super::spec::{Bucket, Encryption, PublicAccessBlock, Versioning, address, folder};
+use super::spec::{Bucket, Encryption, LOCKS, PublicAccessBlock, Versioning, address, folder};
 use crate::aws::{Session, found, send};
-use crate::model::{Arn, Fault, OpError, Partition, Region};
+use crate::model::{Address, Arn, Fault, OpError, Partition, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Aside, Found, Ownership, Reading, Reference, SharedPolicy, Spec, Tags};
@@ -75,12 +75,7 @@ macro_rules! on {
 /// Reads the bucket, if it is there and its owner is the account it is declared in.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let Some(address) = address(cell.declared) else { return Ok(Reading::default()) };
-    let place = Place {
-        session: cell.session,
-        region: &cell.target.region,
-        bucket: &address.name,
-        owner: cell.target.account.to_string(),
-    };
+    let place = Place::of(cell.session, &address);
     let Some(region) = place.head().await? else { return Ok(Reading::default()) };
     let partition = cell.declared.profiles.partition;
     let spec = place.project(cell, region, partition).await?;
@@ -88,6 +83,38 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let notes = spec.policy.open_notes(cell.target, "bucket policy");
     let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
     Ok(Reading { found: vec![found], notes, ..Reading::default() })
+}
+
+/// Whether a bucket is there; one that its address' account does not own is an error.
+///
+/// # Errors
+///
+/// It belongs to somebody else, is in another Region, or cannot be asked for.
+pub async fn exists(session: &Session, address: &Address) -> Result<bool, OpError> {
+    Ok(Place::of(session, address).head().await?.is_some())
+}
+
+/// Makes a bucket, closed to the public and with nothing else set: for an object that has to be in it before all the
+/// rest is. That it is not there has to be known: in us-east-1 S3 makes one's own bucket again.
+///
+/// # Errors
+///
+/// The call that failed.
+pub async fn make_closed(session: &Session, address: &Address) -> Result<(), OpError> {
+    let place = Place::of(session, address);
+    place.create(&address.target.region).await?;
+    place.put_access(PublicAccessBlock::ALL).await
+}
+
+impl<'a> Place<'a> {
+    fn of(session: &'a Session, address: &'a Address) -> Self {
+        Place {
+            session,
+            region: &address.target.region,
+            bucket: &address.name,
+            owner: address.target.account.to_string(),
+        }
+    }
 }
 
 impl Place<'_> {
@@ -157,9 +184,12 @@ impl Place<'_> {
             Some(folder) => self.folder(folder).await?,
             None => None,
         };
-        // Two, since one of them can be the folder, which is no data.
-        let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(2))).await?;
-        let is_data = |object: &Object| wanted.is_none() || object.key() != wanted.as_deref();
+        // More than one, since some of them can be the folder or locks, which are no data.
+        let objects = call("ListObjectsV2").run(|| on!(self.list_objects_v2.max_keys(4))).await?;
+        let is_lock = |object: &Object| object.key().is_some_and(|key| key.starts_with(LOCKS));
+        let is_folder = |object: &Object| wanted.is_some() && object.key() == wanted.as_deref();
+        let holds_data = objects.is_truncated().unwrap_or_default()
+            || objects.contents().iter().any(|object| !is_lock(object) && !is_folder(object));
         Ok(Bucket {
             region,
             public_access_block: access,
@@ -183,7 +213,7 @@ impl Place<'_> {
                 .map(|t| t.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<Tags>())
                 .unwrap_or_default(),
             folder,
-            holds_data: Aside(objects.contents().iter().any(is_data)),
+            holds_data: Aside(holds_data),
         })
     }
 
@@ -271,12 +301,7 @@ fn retention_rule(bucket: &Bucket) -> Option<LifecycleRule> {
 impl Write for Bucket {
     async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
         let partition = Partition::of_region(&self.region).unwrap_or_default();
-        let place = Place {
-            session: order.session,
-            region: &order.address.target.region,
-            bucket: &order.address.name,
-            owner: order.address.target.account.to_string(),
-        };
+        let place = Place::of(order.session, order.address);
         if seen.is_none() {
             place.create(&self.region).await?;
         }

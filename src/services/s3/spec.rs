@@ -9,6 +9,9 @@ use crate::services::{
     our_tags,
 };
 
+/// What the keys of the locks begin with that keep two applies apart: the tool's own objects, and nobody's data.
+pub const LOCKS: &str = "baseline/lock-";
+
 /// A bucket for logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {

@@ -1,0 +1,144 @@
+//! The tool's own objects in the log bucket, written only where nobody else was faster.
+
+use std::sync::Arc;
+
+use aws_sdk_s3 as s3;
+use s3::primitives::ByteStream;
+use s3::types::ServerSideEncryption;
+
+use super::{Session, found};
+use crate::model::{Address, Fault, OpError, Partition};
+
+/// A bucket that was just made is not known everywhere at once, and takes one change at a time.
+const FRESH: &[&str] = &["NoSuchBucket", "OperationAborted"];
+/// What S3 answers where somebody else was faster (S3 User Guide, "How to prevent object overwrites with conditional
+/// writes"): the condition does not hold, another conditional write is under way, or the object is gone.
+const BEATEN: &[&str] = &["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"];
+/// The bytes of an object of ours at most: whatever is larger is somebody else's.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// What S3 calls one state of an object (its ETag): as long as it is the same, nobody has written.
+///
+/// It is a digest of the content, so that whoever compares must never write the same content twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(String);
+
+impl Version {
+    /// A version by its name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Version(name.into())
+    }
+}
+
+/// One object of the tool's own.
+#[derive(Debug, Clone)]
+pub struct OwnObject {
+    session: Arc<Session>,
+    bucket: Address,
+    key: String,
+    owner: String,
+}
+
+impl OwnObject {
+    /// An object in a bucket; the session has to be one of the bucket's account.
+    pub fn new(session: Arc<Session>, bucket: Address, key: String) -> Self {
+        let owner = bucket.target.account.to_string();
+        OwnObject { session, bucket, key, owner }
+    }
+
+    /// Where it is, as people find it.
+    pub fn place(&self) -> String {
+        format!("s3://{}/{}", self.bucket.name, self.key)
+    }
+
+    /// What is in it, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn read(&self) -> Result<Option<(Vec<u8>, Version)>, OpError> {
+        let region = &self.bucket.target.region;
+        let answer = self
+            .session
+            .call(region, "s3", "GetObject")
+            .settling(FRESH)
+            .run(|| {
+                let get = self.session.s3().get_object();
+                let get = get.bucket(&self.bucket.name).key(&self.key).expected_bucket_owner(&self.owner);
+                super::send!(s3, region, get)
+            })
+            .await;
+        let Some(object) = found(answer, &["NoSuchKey"]).map_err(|error| self.explained(error, "GetObject"))? else {
+            return Ok(None);
+        };
+        let version = Version::new(object.e_tag().unwrap_or_default());
+        if object.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|l| l > MAX_BYTES)) {
+            return Ok(Some((Vec::new(), version)));
+        }
+        let body = object.body.collect().await.map_err(|error| OpError {
+            account: self.bucket.target.account,
+            region: region.clone(),
+            role: Some(self.session.role.clone()),
+            service: "s3".to_owned(),
+            operation: "GetObject".to_owned(),
+            fault: Fault::Unreachable,
+            code: None,
+            message: super::error::chain(&error),
+            request_id: None,
+            attempts: 1,
+            hint: None,
+        })?;
+        Ok(Some((body.into_bytes().to_vec(), version)))
+    }
+
+    /// Writes it over this version, or where there is none over nothing; `None` where somebody else was faster.
+    ///
+    /// An attempt whose answer was lost counts as somebody else, too: whoever has to know reads it then.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn write(&self, body: &[u8], over: Option<&Version>) -> Result<Option<Version>, OpError> {
+        let region = &self.bucket.target.region;
+        let written = self
+            .session
+            .call(region, "s3", "PutObject")
+            .settling(FRESH)
+            .run(|| {
+                let put = self.session.s3().put_object();
+                let put = put.bucket(&self.bucket.name).key(&self.key).expected_bucket_owner(&self.owner);
+                let put = match over {
+                    Some(Version(etag)) => put.if_match(etag),
+                    None => put.if_none_match("*"),
+                };
+                // Not with the bucket's key, which may be another account's: what is in here is no secret.
+                let put = put.server_side_encryption(ServerSideEncryption::Aes256);
+                let put = put.content_type("application/json").body(ByteStream::from(body.to_vec()));
+                super::send!(s3, region, put)
+            })
+            .await;
+        match found(written, BEATEN).map_err(|error| self.explained(error, "PutObject"))? {
+            Some(answer) => Ok(Some(Version::new(answer.e_tag().unwrap_or_default()))),
+            None => Ok(None),
+        }
+    }
+
+    /// A denial of one of these calls names the one object that it takes to be allowed.
+    fn explained(&self, mut error: OpError, operation: &str) -> OpError {
+        if error.fault == Fault::Denied {
+            let partition = Partition::of_region(&self.bucket.target.region).unwrap_or_default();
+            let or = match operation {
+                "PutObject" => {
+                    "; a bucket policy that insists on a KMS key refuses it, too: it is encrypted with AES256"
+                }
+                _ => "",
+            };
+            error.hint = Some(format!(
+                "the lock that keeps two applies apart takes `s3:GetObject` and `s3:PutObject` on \
+                 arn:{partition}:s3:::{}/{}: allow them to {}{or}",
+                self.bucket.name, self.key, self.session.role
+            ));
+        }
+        error
+    }
+}
