@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod rates;
 mod regions;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use hint::iam_action;
 pub use ledger::Ledger;
 pub use rates::Rates;
 pub use regions::enabled_regions;
+pub use settle::Settling;
 
 /// Sends an SDK operation to a Region: one client per account and service serves every Region, which costs 12 µs a
 /// call and saves building (and keeping) a client per account, Region and service.

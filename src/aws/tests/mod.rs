@@ -3,12 +3,20 @@
 
 mod cloudtrail;
 mod config;
+mod errors;
 mod eventbridge;
 mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod limits;
+mod lost;
+mod quota;
+mod record;
+mod retries;
 mod s3;
+mod script;
+mod sessions;
 mod sns;
 mod sqs;
 mod wire;
