@@ -46,7 +46,10 @@ fn lost_once(wanted: &'static str, there: fn() -> Answer) -> Script {
     })
 }
 
-const EXISTS: &[(Kind, &str, &str, fn() -> Answer)] = &[
+/// A kind, the request that makes it, what its ARN then names, and the answer to who asks again.
+type Creation = (Kind, &'static str, &'static str, fn() -> Answer);
+
+const EXISTS: &[Creation] = &[
     (Kind::CloudtrailTrail, "CreateTrail", "trail/{}", || Answer::json(400, "TrailAlreadyExistsException", "exists")),
     (Kind::EventbridgeBus, "CreateEventBus", "event-bus/{}", || {
         Answer::json(400, "ResourceAlreadyExistsException", "exists")
