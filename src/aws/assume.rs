@@ -187,6 +187,7 @@ impl Chain {
                     step,
                     parent,
                     held: Mutex::new(None),
+                    last: Mutex::new(None),
                     assuming: AsyncMutex::new(()),
                     codes_used: AtomicU32::new(0),
                 })
@@ -276,6 +277,8 @@ pub(super) struct Provider {
     step: Step,
     parent: Option<Arc<Provider>>,
     held: Mutex<Option<Held>>,
+    /// The last session there was, good or not.
+    last: Mutex<Option<Credentials>>,
     /// Held by the one who assumes the role.
     assuming: AsyncMutex<()>,
     codes_used: AtomicU32,
@@ -333,6 +336,9 @@ impl Provider {
     }
 
     fn hold(&self, what: Option<Held>) {
+        if let Some(Held::Session { credentials, .. }) = &what {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials.clone());
+        }
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
@@ -353,14 +359,20 @@ impl Provider {
         Some(credentials)
     }
 
-    /// What the SDK signs with: never anything that has to be waited for, unless there is nothing else. The call that it
-    /// signs has a slot by then, and whatever it waited for here would need one, too.
+    /// What the SDK signs with: nothing that has to be waited for. The call that it signs has a slot by then, and
+    /// whatever it waited for here would need one, too. A session that has ended since the call made sure of it is
+    /// refused by AWS, and replaced then.
     async fn signing(self: Arc<Self>) -> Result<Credentials, OpError> {
-        let now = self.aws.upgrade().map(|aws| aws.clock.wall());
-        match self.held() {
-            Some(Held::Session { credentials, .. }) if now < credentials.expiry() => Ok(credentials),
-            _ => self.credentials().await,
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match last {
+            Some(credentials) => Ok(credentials),
+            None => self.credentials().await,
         }
+    }
+
+    /// Whether this is the key to sign with.
+    pub(super) fn is_current(&self, key: &str) -> bool {
+        matches!(self.held(), Some(Held::Session { credentials, .. }) if credentials.access_key_id() == key)
     }
 
     async fn assume(&self, aws: Arc<Aws>) -> Result<Credentials, OpError> {
@@ -415,7 +427,8 @@ impl Provider {
                 self.step.role, mfa.serial
             ));
             error.hint = Some(
-                "give longer runs a longer session (`duration_seconds` under [jump], up to the role's own maximum), a                  `mfa_command`, or credentials to start from that need no code"
+                "give longer runs a longer session (`duration_seconds` under [jump], up to the role's own maximum), a \
+                 `mfa_command`, or credentials to start from that need no code"
                     .to_owned(),
             );
             error

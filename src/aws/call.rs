@@ -23,6 +23,9 @@ use crate::report::Event;
 const MAX_ATTEMPTS: u32 = 6;
 /// Attempts at a host whose name does not resolve: it hardly ever does the next time.
 const UNRESOLVED_ATTEMPTS: u32 = 2;
+/// How often a call replaces a session: once for the one that ended, and once more where it was signed with that one
+/// at the moment in which another call replaced it.
+const MAX_RENEWALS: u32 = 2;
 /// The first pause before a retry; each further one is twice as long, up to [`MAX_PAUSE`], and jittered.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(20);
@@ -30,8 +33,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(20);
 const MAX_ASKED_PAUSE: Duration = Duration::from_secs(60);
 /// How long an answer is waited for; AWS's control planes answer within seconds.
 pub(super) const ATTEMPT_TIME: Duration = Duration::from_secs(30);
-/// How long all attempts and pauses of a call may take; waiting for a turn and for AWS to settle is not counted, since
-/// both are bounded apart.
+/// How long a call goes on being tried, attempts and pauses included: no attempt starts later. Waiting for a turn and for
+/// AWS to settle is not counted, since both are bounded apart.
 pub(super) const CALL_TIME: Duration = Duration::from_secs(180);
 /// How long AWS is given to notice a policy, role or key that was just written: the two minutes that Terraform's
 /// provider also waits.
@@ -39,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause between two looks at something that is settling.
 const SETTLE_PAUSE: Duration = Duration::from_secs(2);
 /// Settling that took so long is told of at the end.
-const LONG_SETTLING: Duration = Duration::from_secs(5);
+pub(super) const LONG_SETTLING: Duration = Duration::from_secs(5);
 
 /// No answer came in time.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +77,8 @@ struct Progress {
     failures: u32,
     /// Whether AWS may have done it although nobody was told.
     lost: bool,
-    /// Whether a session that AWS did not take any more was replaced.
-    renewed: bool,
+    /// How often a session that AWS did not take any more was replaced.
+    renewed: u32,
     /// What the last retry cost.
     cost: Option<u32>,
     /// When settling began, and what AWS said then.
@@ -221,7 +224,7 @@ impl<'a> Call<'a> {
             };
             let mut error = error::translate(&failed, self, progress.attempts);
             tracing::debug!(attempt = progress.attempts, code = error.code, request_id = error.request_id, "failed");
-            if error.fault == Fault::Throttled {
+            if error.fault == Fault::Throttled && !error.has_code(error::BUSY) {
                 aws.limits.throttled(&line);
             }
             if progress.lost
@@ -230,9 +233,11 @@ impl<'a> Call<'a> {
                 return Ok(Taken::Before(done));
             }
             progress.lost |= error::may_be_done(&failed, &error);
-            if error::is_expired(&error) && !progress.renewed && self.session.drop_credentials(progress.key.as_deref())
+            if error::is_expired(&error)
+                && progress.renewed < MAX_RENEWALS
+                && self.session.drop_credentials(progress.key.as_deref())
             {
-                progress.renewed = true;
+                progress.renewed += 1;
                 self.tell_retry(&error, progress, Duration::ZERO, false);
                 continue;
             }
@@ -258,17 +263,24 @@ impl<'a> Call<'a> {
     ) -> Result<Slot<'l>, OpError> {
         let clock = &self.session.aws.clock;
         let from = clock.elapsed();
-        limits.turn(line).await;
+        let mut pace = limits.turn(line).await;
         let slot = loop {
             let credentials = self.session.ready().await?;
             let slot = limits.slot(self.session.account).await;
-            match credentials {
-                Some(credentials) if credentials.expiry().is_some_and(|end| end <= clock.wall()) => {}
-                credentials => {
-                    progress.key = credentials.map(|credentials| credentials.access_key_id().to_owned());
-                    break slot;
-                }
+            // Waiting for the slot may have taken long: what was true before it need not be any more.
+            if let Some(credentials) = &credentials
+                && (!self.session.is_current(credentials)
+                    || credentials.expiry().is_some_and(|end| end <= clock.wall()))
+            {
+                continue;
             }
+            if !line.is_paced(pace) {
+                drop(slot);
+                pace = limits.turn(line).await;
+                continue;
+            }
+            progress.key = credentials.map(|credentials| credentials.access_key_id().to_owned());
+            break slot;
         };
         progress.uncounted += clock.elapsed().saturating_sub(from);
         Ok(slot)

@@ -349,6 +349,14 @@ impl Session {
         }
     }
 
+    /// Whether this is what a call would be signed with now.
+    pub(super) fn is_current(&self, credentials: &Credentials) -> bool {
+        match &self.way {
+            Way::Hop(provider) => provider.is_current(credentials.access_key_id()),
+            _ => true,
+        }
+    }
+
     /// Throws away what AWS takes no longer; whether there is a way to get something new.
     pub(super) fn drop_credentials(&self, key: Option<&str>) -> bool {
         match (&self.way, key) {

@@ -58,6 +58,9 @@ pub(super) fn next_step(error: &OpError) -> Option<String> {
         }
         Fault::Throttled => "run again later, or with a smaller --parallelism".to_owned(),
         Fault::Quota => format!("raise the quota in account {account}, or remove what uses it up"),
+        Fault::Unreachable if error.code.is_some() => {
+            "AWS itself was in trouble: see health.aws.amazon.com, and run again later".to_owned()
+        }
         Fault::Unreachable => {
             "check the network, the proxy settings and any AWS_ENDPOINT_URL, then run again".to_owned()
         }
@@ -80,7 +83,7 @@ fn denied(error: &OpError, role: &str, action: &str) -> String {
         ("permissions boundary", "its permissions boundary"),
         ("session policy", "the policy of its session"),
         ("VPC endpoint policy", "the policy of the VPC endpoint that the call went through"),
-        ("identity-based policy", "a policy attached to it"),
+        ("identity-based policy", "an identity policy"),
         ("resource-based policy", "the policy of the resource itself"),
     ]
     .into_iter()

@@ -42,6 +42,8 @@ pub(super) struct Limits {
     share: usize,
     accounts: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
     lines: Mutex<HashMap<Place, Arc<Line>>>,
+    #[cfg(test)]
+    unadaptive: bool,
 }
 
 /// What has a pace of its own.
@@ -70,7 +72,15 @@ impl Limits {
             share: (slots / SHARE).max(LEAST_SHARE).min(slots),
             accounts: Mutex::default(),
             lines: Mutex::default(),
+            #[cfg(test)]
+            unadaptive: false,
         }
+    }
+
+    /// Whether throttles slow lines down, for the comparison.
+    #[cfg(test)]
+    pub(super) fn set_adaptive(&mut self, adaptive: bool) {
+        self.unadaptive = !adaptive;
     }
 
     /// Waits until one more request of the account may be in flight.
@@ -106,16 +116,25 @@ impl Limits {
         lines.entry(place).or_insert_with(|| Arc::new(Line::new(rate))).clone()
     }
 
-    /// Waits for a turn.
-    pub(super) async fn turn(&self, line: &Line) {
+    /// Waits for a turn, at the pace that the line then has.
+    pub(super) async fn turn(&self, line: &Line) -> Cuts {
         line.turn(&self.clock).await;
+        lock(&line.pace).cuts
     }
 
     /// AWS has throttled a request of the line.
     pub(super) fn throttled(&self, line: &Line) {
+        #[cfg(test)]
+        if self.unadaptive {
+            return;
+        }
         lock(&line.pace).cut(self.clock.elapsed());
     }
 }
+
+/// How often a line was slowed down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Cuts(u32);
 
 /// Requests of one place, in the order in which they came.
 #[derive(Debug)]
@@ -126,7 +145,16 @@ pub(super) struct Line {
 
 impl Line {
     fn new(documented: Option<Rate>) -> Self {
-        Line { head: AsyncMutex::default(), pace: Mutex::new(Pace { documented, next: Duration::ZERO, slowed: None }) }
+        Line {
+            head: AsyncMutex::default(),
+            pace: Mutex::new(Pace { documented, next: Duration::ZERO, slowed: None, cuts: Cuts::default() }),
+        }
+    }
+
+    /// Whether a turn still counts: once the line is slowed down, those who had theirs at the old pace and did not get
+    /// away take another.
+    pub(super) fn is_paced(&self, turn: Cuts) -> bool {
+        lock(&self.pace).cuts == turn
     }
 
     async fn turn(&self, clock: &Clock) {
@@ -157,6 +185,7 @@ struct Pace {
     /// When the next request would be sent if all were sent evenly.
     next: Duration,
     slowed: Option<Slowed>,
+    cuts: Cuts,
 }
 
 /// The rate that AWS's throttling has taught: cut by what is throttled, and growing with time (additive increase,
@@ -211,6 +240,7 @@ impl Pace {
             None => (self.documented.map_or(FIRST_RATE / CUT, |rate| rate.per_second.min(FIRST_RATE / CUT)), true),
         };
         if old_enough {
+            self.cuts.0 += 1;
             self.slowed = Some(Slowed { per_second: (rate * CUT).max(LEAST_RATE), since: now });
         }
     }

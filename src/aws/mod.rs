@@ -13,6 +13,7 @@ mod objects;
 mod publish;
 mod rates;
 mod regions;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use objects::{OwnObject, Version};
 pub use publish::publish;
 pub use rates::Rates;
 pub use regions::enabled_regions;
+pub use settle::Settling;
 
 /// Sends an SDK operation to a Region: one client per account and service serves every Region, which costs 12 µs a
 /// call and saves building (and keeping) a client per account, Region and service.

@@ -3,13 +3,21 @@
 
 mod cloudtrail;
 mod config;
+mod errors;
 mod eventbridge;
 mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod limits;
+mod lost;
 mod publish;
+mod quota;
+mod record;
+mod retries;
 mod s3;
+mod script;
+mod sessions;
 mod sns;
 mod sqs;
 mod wire;

@@ -59,25 +59,30 @@ fn form_action(request: &HttpRequest) -> Option<String> {
     form_urlencoded::parse(body).find(|(key, _)| key == "Action").map(|(_, action)| action.into_owned())
 }
 
+/// What a request asks for.
+pub(super) fn asked(request: &HttpRequest) -> String {
+    match request.headers().get("x-amz-target") {
+        Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+        None if request.uri().contains("/functions/") => {
+            let tail = request.uri().split("/functions/").nth(1).and_then(|path| path.split('/').nth(1));
+            format!("{} {}", request.method(), tail.unwrap_or_default().split('?').next().unwrap_or_default())
+        }
+        None if form_action(request).is_some() => form_action(request).unwrap_or_default(),
+        None => {
+            let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+            let bucket = match path.split_once("guardduty.us-east-1.amazonaws.com") {
+                Some((_, path)) => path,
+                None if path.contains("amazonaws") => "",
+                None => path,
+            };
+            format!("{} {bucket}{query}", request.method())
+        }
+    }
+}
+
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let asked = match request.headers().get("x-amz-target") {
-            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
-            None if request.uri().contains("/functions/") => {
-                let tail = request.uri().split("/functions/").nth(1).and_then(|path| path.split('/').nth(1));
-                format!("{} {}", request.method(), tail.unwrap_or_default().split('?').next().unwrap_or_default())
-            }
-            None if form_action(&request).is_some() => form_action(&request).unwrap_or_default(),
-            None => {
-                let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
-                let bucket = match path.split_once("guardduty.us-east-1.amazonaws.com") {
-                    Some((_, path)) => path,
-                    None if path.contains("amazonaws") => "",
-                    None => path,
-                };
-                format!("{} {bucket}{query}", request.method())
-            }
-        };
+        let asked = asked(&request);
         let (status, body) = (self.answer)(&asked);
         self.sent.lock().unwrap().push(asked);
         let status = StatusCode::try_from(status).unwrap();

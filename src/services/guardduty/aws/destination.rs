@@ -1,12 +1,16 @@
 //! The export to a bucket.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use aws_sdk_guardduty as guardduty;
+use aws_smithy_runtime_api::client::result::SdkError;
 use guardduty::operation::describe_publishing_destination::DescribePublishingDestinationOutput;
-use guardduty::types::{DestinationProperties, DestinationType, PublishingStatus};
+use guardduty::types::{DestinationProperties, DestinationType};
 
 use super::super::destination::{PUBLISHING, PublishingDestination};
-use super::{PATIENCE, PAUSE, existing_detector, never_deleted, partition_of, settled, tag, token};
-use crate::aws::{Session, send};
+use super::{PATIENCE, existing_detector, never_deleted, partition_of, tag, token, unsettled};
+use crate::aws::{Session, Settling, send};
 use crate::model::{AccountId, Address, Arn, Fault, OpError, Region, Target};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Aside, Found, Kind, Ownership, Reference, Spec, Tags};
@@ -152,23 +156,34 @@ impl PublishingDestination {
 
     async fn create(&self, detector: &str, order: &Order<'_>) -> Result<String, OpError> {
         let (session, region) = (order.session, &order.address.target.region);
-        let create = |token: &str| {
+        // A token for all attempts, and another one once GuardDuty has answered that it will not: what it would answer to
+        // the same one again is not said.
+        let refused = AtomicU32::new(0);
+        let token = token();
+        let create = || async {
+            let round = refused.load(Ordering::Relaxed);
             let create = session
                 .guardduty()
                 .create_publishing_destination()
-                .client_token(token)
+                .client_token(format!("{token}-{round}"))
                 .detector_id(detector)
                 .destination_type(DestinationType::S3)
                 .destination_properties(self.properties())
                 .set_tags(Some(self.tags.clone().into_iter().collect()));
-            send!(guardduty, region, create)
+            let answer = send!(guardduty, region, create).await;
+            if let Err(SdkError::ServiceError(error)) = &answer
+                && error.raw().status().is_client_error()
+            {
+                refused.store(round + 1, Ordering::Relaxed);
+            }
+            answer
         };
-        let answer = settled(session.clock(), || async {
-            let token = token();
-            let call = session.call(region, "guardduty", "CreatePublishingDestination");
-            call.run_or_done(is_there, || create(&token)).await
-        });
-        let Some(answer) = answer.await? else {
+        let answer = session
+            .call(region, "guardduty", "CreatePublishingDestination")
+            .settling_if(unsettled)
+            .run_or_done(is_there, create)
+            .await?;
+        let Some(answer) = answer else {
             let id = only_destination(session, region, detector).await?;
             return id.ok_or_else(|| {
                 order.malformed("ListPublishingDestinations", "there is no export here, although one was made")
@@ -186,8 +201,7 @@ impl PublishingDestination {
             let update = session.guardduty().update_publishing_destination().detector_id(detector).destination_id(id);
             send!(guardduty, region, update.destination_properties(self.properties()))
         };
-        settled(session.clock(), || session.call(region, "guardduty", "UpdatePublishingDestination").run(update))
-            .await?;
+        session.call(region, "guardduty", "UpdatePublishingDestination").settling_if(unsettled).run(update).await?;
         Ok(())
     }
 
@@ -195,23 +209,32 @@ impl PublishingDestination {
     async fn wait(&self, detector: &str, id: &str, order: &Order<'_>) -> Result<(), OpError> {
         let (session, region) = (order.session, &order.address.target.region);
         // A failed verification can be one that a policy of a moment ago had not reached: patience is for it, too.
-        let clock = session.clock();
-        let deadline = clock.elapsed() + PATIENCE;
-        let mut last = describe(session, region, detector, id).await?;
-        while last.status() != Some(&PublishingStatus::Publishing) && clock.elapsed() + PAUSE < deadline {
-            clock.sleep(PAUSE).await;
-            last = describe(session, region, detector, id).await?;
-        }
-        let last = last.status().map_or("unknown", |status| status.as_str());
-        if last == PUBLISHING {
+        let settling = Settling {
+            session,
+            region,
+            service: "guardduty",
+            operation: "DescribePublishingDestination",
+            state: "not publishing yet",
+            patience: PATIENCE,
+        };
+        let last = Mutex::new(String::new());
+        let published = settling.watch(|| async {
+            let seen = describe(session, region, detector, id).await?;
+            let status = seen.status().map_or("unknown", |status| status.as_str()).to_owned();
+            let publishes = status == PUBLISHING;
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = status;
+            Ok(publishes.then_some(()))
+        });
+        if published.await?.is_some() {
             return Ok(());
         }
+        let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut error = order.malformed(
             "DescribePublishingDestination",
             &format!("no finding is published to {} after two minutes: its status is {last}", self.destination),
         );
         error.fault = Fault::Unsettled;
-        error.hint = Some(match last {
+        error.hint = Some(match last.as_str() {
             PENDING => "GuardDuty is still verifying it: run again, and the next plan says how that ended".to_owned(),
             _ => format!(
                 "GuardDuty could not write to the bucket or use the key: see that `baseline plan` shows no change of \

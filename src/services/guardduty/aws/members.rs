@@ -7,8 +7,8 @@ use guardduty::types::{AccountDetail, UnprocessedAccount};
 
 use super::super::members::{Member, Members, Membership, Standing};
 use super::super::spec::Administrator;
-use super::{detector_arn, existing_detector, never_deleted, partition_of, until};
-use crate::aws::{Session, send};
+use super::{PATIENCE, detector_arn, existing_detector, never_deleted, partition_of};
+use crate::aws::{Session, Settling, send};
 use crate::model::{AccountId, Address, Arn, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Ownership, Spec};
@@ -247,8 +247,16 @@ impl Write for Membership {
         let (session, region) = (order.session, &target.region);
         let detector = existing_detector(order).await?;
         let administrator = self.administrator.to_string();
+        let settling = Settling {
+            session,
+            region,
+            service: "guardduty",
+            operation: "ListInvitations",
+            state: "not invited yet",
+            patience: PATIENCE,
+        };
         // It was sent a moment ago, and goes out once the e-mail address is checked.
-        let Some(invitation) = until(session.clock(), || invitation(session, region, &administrator)).await? else {
+        let Some(invitation) = settling.watch(|| invitation(session, region, &administrator)).await? else {
             let mut error = order
                 .malformed("ListInvitations", &format!("no invitation of {administrator} has come within two minutes"));
             error.hint = Some(format!(

@@ -4,13 +4,11 @@ mod destination;
 mod detector;
 mod members;
 
-use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_guardduty as guardduty;
 
 use crate::aws::{Session, send};
-use crate::clock::Clock;
 use crate::model::{Arn, Fault, OpError, Partition, Region, Target};
 use crate::services::adapter::{Cell, Order};
 use crate::services::{Kind, Reading, Spec, Tags};
@@ -42,8 +40,6 @@ pub const WRITES: &[&str] = &[
 
 /// How long GuardDuty is given to verify a destination or deliver an invitation: what any call that settles is given.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause between two looks.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// Reads the detector of a Region with what hangs on it.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
@@ -130,38 +126,10 @@ async fn tag(wanted: &Tags, seen: &Tags, arn: &Arn, order: &Order<'_>) -> Result
     Ok(())
 }
 
-/// Looks again and again until there is something to see, or patience ends.
-async fn until<T, F, Fut>(clock: &Clock, mut look: F) -> Result<Option<T>, OpError>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<Option<T>, OpError>>,
-{
-    let deadline = clock.elapsed() + PATIENCE;
-    loop {
-        let seen = look().await?;
-        if seen.is_some() || clock.elapsed() + PAUSE >= deadline {
-            return Ok(seen);
-        }
-        clock.sleep(PAUSE).await;
-    }
-}
-
-/// Tries again while GuardDuty says that it may not use a bucket or key: a policy that was just written takes a while.
-/// GuardDuty has one code for everything that is wrong with a request, so that its message has to tell.
-async fn settled<T, F, Fut>(clock: &Clock, mut call: F) -> Result<T, OpError>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, OpError>>,
-{
-    let deadline = clock.elapsed() + PATIENCE;
-    loop {
-        match call().await {
-            Err(error) if error.fault == Fault::Unsettled && clock.elapsed() + PAUSE < deadline => {
-                clock.sleep(PAUSE).await;
-            }
-            answer => return answer,
-        }
-    }
+/// GuardDuty says that it may not use a bucket or key: a policy that was just written takes a while. It has one code for
+/// everything that is wrong with a request, so that its message has told.
+fn unsettled(error: &OpError) -> Option<Duration> {
+    (error.fault == Fault::Unsettled).then_some(PATIENCE)
 }
 
 /// An idempotency token: the same for every attempt at one creation, so that an attempt whose answer was lost and the
