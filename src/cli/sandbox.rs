@@ -68,7 +68,8 @@ pub(super) fn run(args: SandboxArgs, common: &CommonArgs, screen: &Screen) -> Re
 async fn serve(args: SandboxArgs, profiles: &Profiles) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let options = Options { port: args.port, session_seconds: args.session_seconds, opt_in: args.opt_in };
+    let options =
+        Options { port: args.port, session_seconds: args.session_seconds, opt_in: args.opt_in, ..Options::default() };
     let sandbox = Sandbox::start(profiles, options).await?;
     announce(&sandbox, profiles)?;
     tokio::select! {

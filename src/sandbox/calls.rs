@@ -86,7 +86,7 @@ impl Calls {
 
 /// Told by the name: AWS names what only reads `Get…`, `List…`, `Describe…`, `Head…`, `Lookup…`, `Test…`. Receiving a
 /// message changes no setting.
-fn is_mutating(operation: &str) -> bool {
+pub(super) fn is_mutating(operation: &str) -> bool {
     const READS: [&str; 8] = ["Get", "List", "Describe", "Head", "Lookup", "Test", "Receive", "AssumeRole"];
     !operation.is_empty() && !READS.iter().any(|prefix| operation.starts_with(prefix))
 }

@@ -1,15 +1,15 @@
 //! The control endpoint: what a test or a demonstration does behind the estate's back.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cloudtrail::Trail;
-use super::faults::Denial;
+use super::denials::Denial;
+use super::faults::Fault;
+use super::state::state;
 use super::wire::{Http, Reply};
-use super::world::{World, now};
-use super::{config, events, guardduty, kms, lambda, sns, sqs};
+use super::world::World;
+use super::{config, events, guardduty, kms, lambda, sns};
 use crate::model::{AccountId, Arn, Region};
 
 /// Something done to the simulated cloud from outside, as somebody in an account might have done it.
@@ -97,6 +97,21 @@ pub enum Tamper {
     ConflictPutTargets { account: AccountId, region: Region },
     /// Makes a rule on the default bus that a service manages.
     PutManagedRule { account: AccountId, region: Region, name: String },
+    /// Makes chosen calls slow, throttled, refused or lost, from now on.
+    Fault(Fault),
+    /// Ends every fault and forgets what it did.
+    ClearFaults {},
+    /// Throttles calls at the rates that AWS documents, or stops to; buckets are full again.
+    AwsRates { on: bool },
+    /// Suspends an account, as closing it does: nobody gets in, and its sessions are no longer worth anything.
+    SuspendAccount { account: AccountId },
+    /// Ends an account's suspension.
+    ResumeAccount { account: AccountId },
+    /// Sets a quota of an account in a Region; without a limit, AWS's own again. There are: trails (`cloudtrail`,
+    /// `trails`), AWS Config rules (`config`, `rules`) and rules of each event bus (`events`, `rules`).
+    Quota { account: AccountId, region: Region, service: String, resource: Option<String>, limit: Option<usize> },
+    /// Takes a service away in a Region, for everybody: its endpoint there does not exist.
+    WithdrawService { region: Region, service: String },
     /// Confirms subscriptions, as whoever reads the mailbox would. Their ARN or their endpoint.
     ConfirmSubscription { subscription: String },
 }
@@ -119,6 +134,7 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
             Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
         },
         ("GET", "/_sandbox/state") => Reply::json(200, &state(world)),
+        ("GET", "/_sandbox/faults") => Reply::json(200, &json!({ "faults": world.faults.list() })),
         ("GET", "/_sandbox/calls") => Reply::json(200, &world.calls.document()),
         ("POST", "/_sandbox/calls/reset") => {
             world.calls.reset();
@@ -127,7 +143,7 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
         _ => Reply::json(
             404,
             &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, POST /_sandbox/raise, GET /_sandbox/state, \
-                GET /_sandbox/calls, POST /_sandbox/calls/reset" }),
+                GET /_sandbox/faults, GET /_sandbox/calls, POST /_sandbox/calls/reset" }),
         ),
     }
 }
@@ -136,11 +152,11 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
 pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
     match tamper {
         Tamper::StopLogging { account, region, name } => {
-            let mut found = false;
+            let (mut found, moment) = (false, world.now());
             for ((owner, home, this), trail) in &mut world.cloudtrail.trails {
                 if *owner == account && *home == region && name.as_ref().is_none_or(|name| name == this) {
                     trail.logging = false;
-                    trail.stopped = Some(now());
+                    trail.stopped = Some(moment);
                     found = true;
                 }
             }
@@ -162,7 +178,7 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
                 validation: false,
                 kms_key: None,
                 logging: true,
-                started: Some(now()),
+                started: Some(world.now()),
                 stopped: None,
                 selectors: None,
                 tags: [].into(),
@@ -210,7 +226,8 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
         }
         Tamper::CreateBucket { bucket, account, region } => {
             account_of(world, account)?;
-            world.s3.buckets.entry(bucket).or_insert_with(|| super::s3::Bucket::new(account, region, now()));
+            let fresh = super::s3::Bucket::new(account, region, world.now());
+            world.s3.buckets.entry(bucket).or_insert(fresh);
             Ok(())
         }
         Tamper::SuspendVersioning { bucket } => {
@@ -231,14 +248,14 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             Ok(())
         }
         Tamper::Deny { account, operation, scp } => {
-            world.faults.denials.push(Denial { account, action: operation, scp });
+            world.denials.0.push(Denial { account, action: operation, scp });
             Ok(())
         }
         Tamper::Permit { account, operation } => {
             let lifted = |denial: &Denial| {
                 denial.account == account && operation.as_ref().is_none_or(|action| *action == denial.action)
             };
-            world.faults.denials.retain(|denial| !lifted(denial));
+            world.denials.0.retain(|denial| !lifted(denial));
             Ok(())
         }
         Tamper::EnableRegion { account, region } => {
@@ -254,7 +271,7 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             Ok(())
         }
         Tamper::ExpireSessions {} => {
-            let moment = now();
+            let moment = world.now();
             for credential in world.credentials.values_mut() {
                 credential.expires = credential.expires.map(|expires| expires.min(moment));
             }
@@ -313,6 +330,16 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             events::put_managed_rule(world, account, &region, &name);
             Ok(())
         }
+        Tamper::Fault(fault) => world.faults.add(fault),
+        Tamper::ClearFaults {} => {
+            world.faults.clear();
+            Ok(())
+        }
+        Tamper::AwsRates { .. }
+        | Tamper::SuspendAccount { .. }
+        | Tamper::ResumeAccount { .. }
+        | Tamper::Quota { .. }
+        | Tamper::WithdrawService { .. } => Err("not yet".to_owned()),
         Tamper::ConfirmSubscription { subscription } => sns::confirm_from_outside(world, &subscription),
     }
 }
@@ -359,132 +386,4 @@ fn untag(world: &mut World, arn: &str, key: Option<&str>) -> Result<(), String> 
     };
     tags.retain(|name, _| key.is_some_and(|key| key != name));
     Ok(())
-}
-
-fn aliases<'a>(world: &'a World, key: &kms::Key) -> Vec<&'a str> {
-    let of_key = |((account, region, _), alias): &(&(AccountId, Region, String), &kms::Alias)| {
-        key.arn.account() == Some(*account) && key.arn.region() == Some(region) && alias.target == key.id
-    };
-    world.kms.aliases.iter().filter(of_key).map(|((_, _, name), _)| name.as_str()).collect()
-}
-
-/// Everything there is, without secrets: external ids stand in trust policies, so these are left out.
-fn state(world: &World) -> Value {
-    let accounts: Vec<Value> = world
-        .accounts
-        .iter()
-        .map(|(id, account)| {
-            let roles: Vec<Value> = account
-                .roles
-                .values()
-                .map(|role| {
-                    let inline: BTreeMap<&String, Value> =
-                        role.inline.iter().map(|(name, text)| (name, document(text))).collect();
-                    json!({
-                        "arn": role.arn, "behind": role.behind, "policies": inline, "attached": role.attached,
-                        "tags": role.tags,
-                    })
-                })
-                .collect();
-            json!({ "id": id, "regions": account.enabled, "roles": roles })
-        })
-        .collect();
-    let trails: Vec<Value> = world
-        .cloudtrail
-        .trails
-        .values()
-        .map(|trail| {
-            json!({
-                "arn": trail.arn, "bucket": trail.bucket, "prefix": trail.prefix, "multi_region": trail.multi_region,
-                "global_events": trail.global_events, "validation": trail.validation, "kms_key": trail.kms_key,
-                "logging": trail.logging, "tags": trail.tags,
-            })
-        })
-        .collect();
-    let keys: Vec<Value> = world
-        .kms
-        .keys
-        .values()
-        .map(|key| {
-            json!({
-                "arn": key.arn, "policy": document(&key.policy), "enabled": key.is_enabled(),
-                "rotation": key.rotation.is_some(), "tags": key.tags, "aliases": aliases(world, key),
-            })
-        })
-        .collect();
-    let buckets: Vec<Value> = world
-        .s3
-        .buckets
-        .iter()
-        .map(|(name, bucket)| {
-            json!({
-                "name": name, "owner": bucket.owner, "region": bucket.region,
-                "policy": bucket.policy.as_deref().map(document), "tags": bucket.tags,
-                "versioning": bucket.versioning, "public_access_block": bucket.public_access,
-                "ownership": bucket.ownership, "objects": bucket.objects.len(),
-                "encryption": { "algorithm": bucket.encryption.algorithm, "key": bucket.encryption.key,
-                    "bucket_key": bucket.encryption.bucket_key },
-            })
-        })
-        .collect();
-    let (buses, lost_events) = events::state(world);
-    let [topics, subscriptions, outbox, lost_messages] = sns::state(world);
-    json!({
-        "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
-        "buckets": buckets, "config": config_state(&world.config), "guardduty": guardduty::State::document(world),
-        "functions": world.lambda.document(), "event_buses": buses, "topics": topics, "subscriptions": subscriptions,
-        "queues": sqs::state(world), "outbox": outbox,
-        "undelivered": { "events": lost_events, "messages": lost_messages },
-    })
-}
-
-fn config_state(state: &config::State) -> Value {
-    let recorders: Vec<Value> = state
-        .recorders
-        .iter()
-        .map(|((account, region, name), recorder)| {
-            // A service's own records for ever.
-            let recording = recorder.service.is_some() || state.is_recording(*account, region);
-            json!({
-                "account": account, "region": region, "name": name, "role": recorder.role, "group": recorder.group,
-                "mode": recorder.mode, "service": recorder.service, "recording": recording, "tags": recorder.tags,
-            })
-        })
-        .collect();
-    let channels: Vec<Value> = state
-        .channels
-        .iter()
-        .map(|((account, region, name), channel)| {
-            json!({
-                "account": account, "region": region, "name": name, "bucket": channel.bucket, "prefix": channel.prefix,
-                "kms_key": channel.key, "topic": channel.topic, "frequency": channel.frequency,
-            })
-        })
-        .collect();
-    let rules: Vec<Value> = state
-        .rules
-        .iter()
-        .filter(|((account, region, name), _)| state.has_rule(*account, region, name))
-        .map(|((account, region, name), rule)| {
-            json!({
-                "account": account, "region": region, "name": name, "arn": rule.arn, "rule": rule.declared,
-                "created_by": rule.created_by, "tags": rule.tags,
-            })
-        })
-        .collect();
-    let aggregators: Vec<Value> = state
-        .aggregators
-        .values()
-        .map(|one| json!({ "arn": one.arn, "name": one.name, "sources": one.sources, "tags": one.tags }))
-        .collect();
-    let authorizations: Vec<Value> =
-        state.authorizations.values().map(|one| json!({ "arn": one.arn, "tags": one.tags })).collect();
-    json!({
-        "recorders": recorders, "channels": channels, "rules": rules, "aggregators": aggregators,
-        "authorizations": authorizations,
-    })
-}
-
-fn document(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

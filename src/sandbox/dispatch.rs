@@ -1,9 +1,14 @@
 //! From a request to a service: who calls, where, whether it may.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use super::calls::is_mutating;
+use super::cloud::Fate;
+use super::faults::{self, Blow, Struck};
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
-use super::world::{Credential, Identity, World, now};
+use super::world::{Credential, Identity, World};
 use super::{cloudtrail, config, control, ec2, events, guardduty, iam, kms, lambda, s3, sns, sqs, sts};
 use crate::model::{AccountId, Region};
 
@@ -107,20 +112,34 @@ fn scope(http: &Http) -> Option<Scope<'_>> {
     }
 }
 
+/// A request that was dealt with.
+#[derive(Debug)]
+pub(super) struct Handled {
+    pub reply: Reply,
+    pub latency: Duration,
+    pub fate: Fate,
+}
+
+impl From<Reply> for Handled {
+    fn from(reply: Reply) -> Handled {
+        Handled { reply, latency: Duration::ZERO, fate: Fate::Answered }
+    }
+}
+
 /// Answers one request.
-pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
+pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
     if http.path.starts_with("/_sandbox") {
-        return control::answer(world, http);
+        return control::answer(world, http).into();
     }
     let request_id = world.ids.uuid();
     let scope = scope(http);
     if scope.is_none()
         && let Some(reply) = sns::follow(world, http, &request_id)
     {
-        return reply;
+        return reply.into();
     }
     let found = scope.as_ref().and_then(|scope| SERVICES.iter().find(|service| service.name == scope.service));
-    let Some(service) = found else {
+    let (Some(service), Some(scope)) = (found, &scope) else {
         let protocol = guess(http, scope.is_some());
         let refusal = match scope {
             None => protocol.refuse(Gate::NoKey, ""),
@@ -130,28 +149,59 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Reply {
             ),
         };
         world.calls.record("unknown", "", None, "", &refusal.code);
-        return protocol.refusal(refusal, &request_id);
+        return protocol.refusal(refusal, &request_id).into();
     };
-    let region = scope.as_ref().map_or("", |scope| scope.region);
-    let mut operation = String::new();
-    let mut account = None;
-    let result = service.protocol.read(http).and_then(|(named, input)| {
-        operation = service.route.map_or(named, |route| route(http));
-        let scope = scope.as_ref().ok_or_else(|| service.protocol.refuse(Gate::NoKey, ""))?;
-        let credential = identify(world, service, scope, http)?;
-        // An ended session still tells whose it was.
-        account = Some(credential.identity.account);
-        if credential.expires.is_some_and(|expires| expires <= now()) {
-            return Err(service.protocol.refuse(Gate::Expired, ""));
-        }
-        let caller = credential.identity.clone();
-        perform(world, service, &operation, &caller, region, &input, http)
-    });
+    let read =
+        service.protocol.read(http).map(|(named, input)| (service.route.map_or(named, |route| route(http)), input));
+    let operation = read.as_ref().map_or_else(|_| String::new(), |(operation, _)| operation.clone());
+    // An ended session still tells whose it was.
+    let credential = identify(world, service, scope, http).cloned();
+    let called = Struck {
+        account: credential.as_ref().ok().map(|credential| credential.identity.account),
+        region: scope.region.to_owned(),
+        service: service.name.to_owned(),
+        operation,
+    };
+    let strike = world.faults.strike(&called, is_mutating(&called.operation));
+    let fate = match strike.blow {
+        Some(Blow::Lose) => Fate::Lost,
+        Some(Blow::Drop) => Fate::Dropped,
+        Some(Blow::Hang) => Fate::Hangs,
+        _ => Fate::Answered,
+    };
+    if fate == Fate::Dropped {
+        return Handled { reply: Reply::none(), latency: strike.latency, fate };
+    }
+    let result = match strike.blow {
+        Some(Blow::Throttle) => Err(faults::throttled(service)),
+        Some(Blow::Fail { code, status, message }) => Err(failed(service, code, status, message)),
+        _ => read.and_then(|(operation, input)| {
+            let credential = credential?;
+            if credential.expires.is_some_and(|expires| expires <= world.now()) {
+                return Err(service.protocol.refuse(Gate::Expired, ""));
+            }
+            perform(world, service, &operation, &credential.identity, scope.region, &input, http)
+        }),
+    };
     let outcome = result.as_ref().map_or_else(|refusal| refusal.code.clone(), |_| "ok".to_owned());
-    world.calls.record(service.name, &operation, account, region, &outcome);
-    match result {
-        Ok(answer) => service.protocol.answer(&operation, answer, &request_id),
+    world.calls.record(service.name, &called.operation, called.account, scope.region, &outcome);
+    let reply = match result {
+        Ok(answer) => service.protocol.answer(&called.operation, answer, &request_id),
         Err(refusal) => service.protocol.refusal(refusal, &request_id),
+    };
+    Handled { reply, latency: strike.latency, fate }
+}
+
+/// The error that was asked for; the rest as the service has it when it breaks down.
+fn failed(service: &Service, code: Option<String>, status: Option<u16>, message: Option<String>) -> Refusal {
+    let own = faults::broken(service);
+    let details = if code.is_none() && message.is_none() { own.details } else { Vec::new() };
+    Refusal {
+        status: status.unwrap_or(own.status),
+        code: code.unwrap_or(own.code),
+        message: message.unwrap_or(own.message),
+        details,
+        headers: own.headers,
     }
 }
 
@@ -194,11 +244,11 @@ fn perform(
     if !world.is_enabled(caller.account, &region) {
         return Err(service.protocol.refuse(disabled, ""));
     }
-    let call = Call { service, operation, caller, region: &region, input, http, now: now() };
+    let call = Call { service, operation, caller, region: &region, input, http, now: world.now() };
     // "No permissions are required to perform this operation" (STS API Reference, GetCallerIdentity).
     if (service.name, operation) != ("sts", "GetCallerIdentity") {
         let action = s3::action(service.name, operation);
-        if let Some(why) = world.faults.denied(caller.account, &action, &format!("{}:{operation}", service.name)) {
+        if let Some(why) = world.denials.denied(caller.account, &action, &format!("{}:{operation}", service.name)) {
             let resource = (service.resource)(world, &call);
             return Err(call.denied(&action, &resource, &why));
         }

@@ -7,9 +7,12 @@
 
 mod authz;
 mod calls;
+mod clock;
+mod cloud;
 mod cloudtrail;
 mod config;
 mod control;
+mod denials;
 mod dispatch;
 mod ec2;
 mod estate;
@@ -21,8 +24,10 @@ mod kms;
 mod lambda;
 mod s3;
 mod server;
+mod settings;
 mod sns;
 mod sqs;
+mod state;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -30,19 +35,20 @@ mod wire;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use calls::CallCount;
+pub use clock::Clock;
+pub use cloud::{Answered, Cloud, Fate};
 pub use control::Tamper;
 pub use events::{Raise, RaiseOutcome, Raised};
+pub use faults::{Effect, Fault, FaultCount, Struck};
 
 use crate::config::Profiles;
 use crate::model::{AccountId, Region};
-use world::World;
 
 /// What the simulation does not model, for `--help` and the reader of its answers; a line each.
 pub const LIMITS: &str = "\
@@ -85,13 +91,17 @@ pub struct Options {
     pub session_seconds: Option<u32>,
     /// Opt-in Regions that accounts have enabled, besides those that every account has.
     pub opt_in: Vec<(AccountId, Region)>,
+    /// Throttles calls at the rates that AWS documents; [`Tamper::AwsRates`] switches it later.
+    pub aws_rates: bool,
+    /// The time; the machine's where none is given. It is read while the simulation is locked, and must not call it.
+    pub clock: Option<Clock>,
 }
 
 /// A running simulation. Dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
-    world: Arc<Mutex<World>>,
+    cloud: Cloud,
     region: Region,
     settings: PathBuf,
     server: JoinHandle<()>,
@@ -107,17 +117,22 @@ impl Sandbox {
     pub async fn start(profiles: &Profiles, options: Options) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
-        let mut world = World::new(profiles.partition, options.session_seconds);
-        world.endpoint = format!("http://{address}");
-        estate::build(&mut world, profiles);
-        for (account, region) in options.opt_in {
-            world.add_account(account).enabled.insert(region);
-        }
-        let settings = write_settings(address.port(), profiles.jump.profile.as_deref())?;
-        let world = Arc::new(Mutex::new(world));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&world)));
-        let courier = sns::Courier::start(Arc::clone(&world));
-        Ok(Sandbox { address, world, region: profiles.home_region.clone(), settings, server, _courier: courier })
+        let cloud = Cloud::new(profiles, options);
+        cloud.lock().endpoint = format!("http://{address}");
+        let settings = settings::write(address.port(), profiles.jump.profile.as_deref())?;
+        let server = tokio::spawn(server::serve(listener, cloud.clone()));
+        let courier = sns::Courier::start(cloud.clone());
+        Ok(Sandbox { address, cloud, region: profiles.home_region.clone(), settings, server, _courier: courier })
+    }
+
+    /// Builds the estate without a server: no port, no file, no task, and no need for a runtime.
+    pub fn in_process(profiles: &Profiles, options: Options) -> Cloud {
+        Cloud::new(profiles, options)
+    }
+
+    /// What is served, for calls past the server.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -156,7 +171,7 @@ impl Sandbox {
     /// # Errors
     /// What it acts on does not exist, in words for a person.
     pub fn tamper(&self, tamper: Tamper) -> Result<(), String> {
-        control::apply(&mut self.lock(), tamper)
+        self.cloud.tamper(tamper)
     }
 
     /// Does what the control endpoint's `POST /_sandbox/raise` does: an AWS service puts an event on an account's
@@ -165,22 +180,27 @@ impl Sandbox {
     /// # Errors
     /// Why it cannot happen there, in words for a person.
     pub fn raise(&self, raise: Raise) -> Result<RaiseOutcome, String> {
-        events::raise(&mut self.lock(), raise)
+        self.cloud.raise(raise)
     }
 
     /// What was called since the start or the last reset.
     pub fn calls(&self) -> Vec<CallCount> {
-        self.lock().calls.list()
+        self.cloud.calls()
     }
 
     /// How many calls asked for a change, refused ones included; `AssumeRole` is none.
     pub fn mutating_calls(&self) -> u64 {
-        self.lock().calls.mutating()
+        self.cloud.mutating_calls()
     }
 
     /// Forgets the calls.
     pub fn reset_calls(&self) {
-        self.lock().calls.reset();
+        self.cloud.reset_calls();
+    }
+
+    /// The faults in force, in the order they were asked for, and what each did so far.
+    pub fn faults(&self) -> Vec<FaultCount> {
+        self.cloud.faults()
     }
 
     /// Closes the port and waits until it is closed.
@@ -188,10 +208,6 @@ impl Sandbox {
         self.server.abort();
         // It ends by being aborted; that is not an error here.
         let _ = (&mut self.server).await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -201,38 +217,4 @@ impl Drop for Sandbox {
         // Left behind when it cannot be removed: it holds nothing but the simulation's own key.
         let _ = std::fs::remove_dir_all(&self.settings);
     }
-}
-
-/// Writes the files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name.
-fn write_settings(port: u16, profile: Option<&str>) -> std::io::Result<PathBuf> {
-    let base = std::env::temp_dir();
-    let folder = free_folder(&base, port)?;
-    let mut config = format!(
-        "# Written by a simulation.\n[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-        estate::START_KEY,
-        estate::START_SECRET
-    );
-    if let Some(profile) = profile.filter(|profile| *profile != "default") {
-        config.push_str(&format!(
-            "[profile {profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-            estate::START_KEY,
-            estate::START_SECRET
-        ));
-    }
-    std::fs::write(folder.join("config"), config)?;
-    std::fs::write(folder.join("credentials"), "# Written by a simulation; see config.\n")?;
-    Ok(folder)
-}
-
-/// Makes a folder that was not there before: nobody else can have put a link in its place.
-fn free_folder(base: &Path, port: u16) -> std::io::Result<PathBuf> {
-    let mut last = None;
-    for n in 0..100 {
-        let folder = base.join(format!("baseline-sandbox-{}-{port}-{n}", std::process::id()));
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| std::io::Error::other("no name is free")))
 }

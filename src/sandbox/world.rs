@@ -1,14 +1,19 @@
 //! The state of the simulated cloud, and who is calling.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
+use super::clock::Clock;
+use super::denials::Denials;
 use super::faults::Faults;
 use super::{cloudtrail, config, events, guardduty, kms, lambda, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
+
+/// The endpoint of a simulation that does not listen, in the links it writes (RFC 2606).
+const NOWHERE: &str = "http://simulation.invalid";
 
 /// Everything there is.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(super) struct World {
     pub sqs: sqs::State,
     /// Where the simulation listens: `http://127.0.0.1:PORT`.
     pub endpoint: String,
+    clock: Clock,
+    pub denials: Denials,
     pub faults: Faults,
     pub calls: Calls,
     pub ids: Ids,
@@ -92,7 +99,7 @@ pub(super) struct Identity {
 
 impl World {
     /// An empty cloud.
-    pub fn new(partition: Partition, session_seconds: Option<u32>) -> World {
+    pub fn new(partition: Partition, session_seconds: Option<u32>, clock: Clock) -> World {
         World {
             partition,
             accounts: BTreeMap::new(),
@@ -108,11 +115,18 @@ impl World {
             events: events::State::default(),
             sns: sns::State::default(),
             sqs: sqs::State::default(),
-            endpoint: String::new(),
+            endpoint: NOWHERE.to_owned(),
+            denials: Denials::default(),
             faults: Faults::default(),
             calls: Calls::default(),
-            ids: Ids::new(),
+            ids: Ids::new(clock.now()),
+            clock,
         }
+    }
+
+    /// The time, in seconds since 1970, to the millisecond.
+    pub fn now(&self) -> f64 {
+        self.clock.now()
     }
 
     /// Whether the account has enabled the Region.
@@ -144,13 +158,14 @@ impl World {
     /// Adds or replaces a role; gives it. `None` when the ARN is not a role's.
     pub fn add_role(&mut self, arn: &Arn, trust: String, max_session: u32) -> Option<&mut Role> {
         let (account, name) = (arn.account()?, arn.role_name()?.to_owned());
+        let created = self.now();
         let role = Role {
             arn: arn.clone(),
             id: self.ids.unique("AROA", 17),
             trust,
             max_session,
             behind: None,
-            created: now(),
+            created,
             description: None,
             inline: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -160,12 +175,6 @@ impl World {
         roles.insert(name.clone(), role);
         roles.get_mut(&name)
     }
-}
-
-/// Seconds since 1970, to the millisecond.
-pub(super) fn now() -> f64 {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    millis as f64 / 1000.0
 }
 
 /// A time as XML carries it.
@@ -180,18 +189,22 @@ pub(super) fn iso(seconds: f64) -> String {
 /// Makes identifiers, each once.
 #[derive(Debug)]
 pub(super) struct Ids {
-    seed: u128,
+    seed: String,
     made: u64,
 }
 
 impl Ids {
-    fn new() -> Ids {
-        Ids { seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()), made: 0 }
+    /// The time tells one process from another with the same id, a count one simulation of a process from the next,
+    /// whose clock may stand still.
+    fn new(now: f64) -> Ids {
+        static SIMULATIONS: AtomicU64 = AtomicU64::new(0);
+        let nth = SIMULATIONS.fetch_add(1, Ordering::Relaxed);
+        Ids { seed: format!("{}/{now}/{nth}", std::process::id()), made: 0 }
     }
 
     fn bytes(&mut self) -> [u8; 32] {
         self.made += 1;
-        Sha256::digest(format!("{}/{}/{}", std::process::id(), self.seed, self.made)).into()
+        Sha256::digest(format!("{}/{}", self.seed, self.made)).into()
     }
 
     /// A prefix and that many letters and digits.

@@ -8,7 +8,7 @@ use super::{Key, arn, delivery, recording, structure, tags, text, texts, validat
 use crate::model::{AccountId, Arn, Region};
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// What the names of service-linked recorders start with, and no others.
 const RESERVED: &str = "AWSConfigurationRecorderFor";
@@ -248,7 +248,7 @@ pub(in crate::sandbox) fn link(world: &mut World, account: AccountId, region: &R
         mode: json!({ "recordingFrequency": "CONTINUOUS", "recordingModeOverrides": [] }),
         service: Some(service.to_owned()),
         recording: true,
-        started: Some(now()),
+        started: Some(world.now()),
         stopped: None,
         tags: BTreeMap::new(),
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Bus, BusKey, DEFAULT, bus_arn, bus_mut, find_bus, invalid, page, refuse, required, tags};
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// Buses of an account in a Region (EventBridge User Guide, "Quotas").
 const BUSES: usize = 100;
@@ -29,7 +29,7 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
     if here >= BUSES {
         return Err(refuse("LimitExceededException", "The requested resource exceeds the maximum number allowed."));
     }
-    let mut bus = Bus { tags, ..Bus::new(bus_arn(world, key.0, call.region, name), name) };
+    let mut bus = Bus { tags, ..Bus::new(bus_arn(world, key.0, call.region, name), name, call.now) };
     settings(call, &mut bus);
     let mut out = json!({ "EventBusArn": bus.arn });
     describe_settings(&bus, &mut out);
@@ -90,7 +90,7 @@ pub(super) fn update(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
     let key = find_bus(world, call, call.text("Name"))?;
     let bus = bus_mut(world, &key)?;
     settings(call, bus);
-    bus.modified = now();
+    bus.modified = call.now;
     let mut out = json!({ "Arn": bus.arn, "Name": bus.name });
     describe_settings(bus, &mut out);
     Ok(out)

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::authz::{Verdict, Who, evaluate};
 use super::dispatch::{Call, Service};
 use super::wire::{Answer, Protocol, Refusal};
-use super::world::{World, now};
+use super::world::World;
 use crate::model::{AccountId, Arn, Region};
 
 pub(super) use raise::raise;
@@ -107,7 +107,7 @@ struct Undelivered {
 }
 
 impl Bus {
-    fn new(arn: Arn, name: &str) -> Bus {
+    fn new(arn: Arn, name: &str, created: f64) -> Bus {
         Bus {
             arn,
             name: name.to_owned(),
@@ -117,8 +117,8 @@ impl Bus {
             dead_letters: None,
             tags: BTreeMap::new(),
             rules: BTreeMap::new(),
-            created: now(),
-            modified: now(),
+            created,
+            modified: created,
         }
     }
 }
@@ -131,7 +131,7 @@ fn bus_arn(world: &World, account: AccountId, region: &Region, name: &str) -> Ar
 fn ensure_default(world: &mut World, account: AccountId, region: &Region) {
     let key = (account, region.clone(), DEFAULT.to_owned());
     if world.is_enabled(account, region) && !world.events.buses.contains_key(&key) {
-        let bus = Bus::new(bus_arn(world, account, region, DEFAULT), DEFAULT);
+        let bus = Bus::new(bus_arn(world, account, region, DEFAULT), DEFAULT, world.now());
         world.events.buses.insert(key, bus);
     }
 }

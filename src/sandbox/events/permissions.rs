@@ -6,7 +6,7 @@ use super::{bus_mut, find_bus, invalid, refuse, required};
 use crate::policy::Policy;
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// The largest policy of a bus, in characters (EventBridge User Guide, "Quotas").
 const POLICY_MAX: usize = 10_240;
@@ -43,7 +43,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
     }
     check(&text, &bus.arn.to_string())?;
     bus.policy = Some(text);
-    bus.modified = now();
+    bus.modified = call.now;
     Ok(json!({}))
 }
 

@@ -7,7 +7,7 @@ use super::delivery::{self, Tally};
 use super::put::Draft;
 use super::{DEFAULT, documents, ensure_default};
 use crate::model::{AccountId, Region};
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// An event that a simulated service puts on an account's default bus: one of the known ones, or `source`,
 /// `detail-type` and `detail`.
@@ -85,7 +85,7 @@ pub(in crate::sandbox) fn raise(world: &mut World, raise: Raise) -> Result<Raise
     if !given.is_object() {
         return Err("detail has to be an object".to_owned());
     }
-    let moment = now();
+    let moment = world.now();
     let (source, detail_type, detail) = match (raise.event, raise.source, raise.detail_type) {
         (Some(event), None, None) => {
             let mut document = documents::document(world, event, account, &region, moment, &given);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::dispatch::{Call, Service};
 use super::wire::{Answer, Http, Protocol, Refusal, Reply, segments};
-use super::world::{World, now};
+use super::world::World;
 use crate::model::{AccountId, Arn, Region};
 
 /// The service's line.
@@ -146,15 +146,16 @@ impl State {
     /// Puts the account's detector under an administrator, as somebody else's invitation would have; makes the detector
     /// where there is none.
     pub fn put_under(world: &mut World, account: AccountId, region: Region, administrator: AccountId) {
+        let moment = world.now();
         if !world.guardduty.detectors.contains_key(&(account, region.clone())) {
             let id = world.ids.uuid().replace('-', "");
-            let features = features::by_default(world, &region, now());
-            let detector = Detector::new(id, true, features, now());
+            let features = features::by_default(world, &region, moment);
+            let detector = Detector::new(id, true, features, moment);
             world.guardduty.detectors.insert((account, region.clone()), detector);
         }
-        let invitation = Invitation { id: world.ids.uuid().replace('-', ""), sent: now() };
+        let invitation = Invitation { id: world.ids.uuid().replace('-', ""), sent: moment };
         let email = world.accounts.get(&account).and_then(|account| account.email.clone()).unwrap_or_default();
-        let member = Member { email, status: Status::Enabled, invitation: Some(invitation), updated: now() };
+        let member = Member { email, status: Status::Enabled, invitation: Some(invitation), updated: moment };
         let others = |(other, place, id): &(AccountId, Region, AccountId)| {
             *id == account && *place == region && *other != administrator
         };

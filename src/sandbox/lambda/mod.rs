@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::dispatch::{Call, Service};
 use super::wire::{Answer, Http, Protocol, Refusal, Reply, segments};
-use super::world::{World, now};
+use super::world::World;
 use crate::model::{AccountId, Arn, Region};
 
 pub(super) use invoke::invoke;
@@ -52,13 +52,13 @@ impl State {
     /// Makes a function, with versions and aliases; it is not an error that it is there already.
     pub fn put(world: &mut World, account: AccountId, region: Region, name: String, qualifiers: Vec<String>) {
         let arn = Arn::new(world.partition, "lambda", Some(&region), Some(account), format!("function:{name}"));
-        let revision = world.ids.uuid();
+        let (revision, created) = (world.ids.uuid(), world.now());
         let function = world.lambda.functions.entry((account, region, name)).or_insert_with(|| Function {
             arn,
             qualifiers: BTreeSet::new(),
             policies: BTreeMap::new(),
             revision,
-            created: now(),
+            created,
             received: Vec::new(),
         });
         function.qualifiers.extend(qualifiers);

@@ -1,6 +1,6 @@
 //! Requests to endpoints on loopback, sent while the world is not locked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::subscriptions::loopback;
-use crate::sandbox::world::World;
+use crate::sandbox::cloud::Cloud;
 
 /// How long an endpoint has for one answer; SNS gives it 15 seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,9 +31,9 @@ pub(in crate::sandbox) struct Post {
 pub(in crate::sandbox) struct Courier(JoinHandle<()>);
 
 impl Courier {
-    /// Starts to watch a world.
-    pub fn start(world: Arc<Mutex<World>>) -> Courier {
-        Courier(tokio::spawn(carry(world)))
+    /// Starts to watch a cloud.
+    pub fn start(cloud: Cloud) -> Courier {
+        Courier(tokio::spawn(carry(cloud)))
     }
 }
 
@@ -43,16 +43,16 @@ impl Drop for Courier {
     }
 }
 
-async fn carry(world: Arc<Mutex<World>>) {
-    let waiting = Arc::clone(&world.lock().unwrap_or_else(PoisonError::into_inner).sns.waiting);
+async fn carry(cloud: Cloud) {
+    let waiting = Arc::clone(&cloud.lock().sns.waiting);
     let mut underway = tokio::task::JoinSet::new();
     loop {
-        let posts = std::mem::take(&mut world.lock().unwrap_or_else(PoisonError::into_inner).sns.posts);
+        let posts = std::mem::take(&mut cloud.lock().sns.posts);
         for post in posts {
-            let world = Arc::clone(&world);
+            let cloud = cloud.clone();
             underway.spawn(async move {
                 let outcome = offer(&post).await;
-                let state = &mut world.lock().unwrap_or_else(PoisonError::into_inner).sns;
+                let state = &mut cloud.lock().sns;
                 match outcome {
                     Ok(()) => state.record("http", &post.url, &post.body, "sent"),
                     Err(reason) => {

@@ -8,7 +8,7 @@ use crate::model::{Arn, Region};
 use crate::sandbox::authz::{Verdict, Who, evaluate};
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::{Node, Refusal};
-use crate::sandbox::world::{World, iso, now};
+use crate::sandbox::world::{World, iso};
 use crate::sandbox::{kms, lambda, sqs};
 
 /// The largest message, in bytes (SNS API Reference, `Publish`).
@@ -204,7 +204,7 @@ fn principal(world: &World, topic: &Topic, endpoint: &Arn) -> Result<String, Str
 
 /// What SNS's messages have in common (SNS Developer Guide, "Parsing message formats"). The signature is none.
 fn envelope(world: &World, topic: &Topic, kind: &str, id: &str, text: &str) -> Value {
-    let moment = iso(now());
+    let moment = iso(world.now());
     let timestamp = match moment.split_once('.') {
         Some((seconds, fraction)) => format!("{seconds}.{:0<3.3}Z", fraction.trim_end_matches('Z')),
         None => format!("{}.000Z", moment.trim_end_matches('Z')),

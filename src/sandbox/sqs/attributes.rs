@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::sandbox::authz::check_principals;
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// What can be set, with its least and greatest value where it is a number and its default (SQS API Reference,
 /// `SetQueueAttributes`).
@@ -37,8 +37,8 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
         policy: None,
         tags: read_tags(call.input.get("tags").or_else(|| call.input.get("Tags"))),
         messages: VecDeque::new(),
-        created: now(),
-        modified: now(),
+        created: call.now,
+        modified: call.now,
     };
     apply(world, &mut fresh, call)?;
     match world.sqs.queues.get(&key) {
@@ -96,7 +96,7 @@ pub(super) fn set(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
     let key = find(world, call)?;
     let mut changed = queue(world, &key)?.clone();
     apply(world, &mut changed, call)?;
-    changed.modified = now();
+    changed.modified = call.now;
     *queue(world, &key)? = changed;
     Ok(json!({}))
 }
@@ -111,7 +111,7 @@ pub(super) fn get(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
         }
     }
     all.extend(queue.policy.clone().map(|policy| ("Policy".to_owned(), policy)));
-    let moment = now();
+    let moment = call.now;
     let count = |test: &dyn Fn(&super::Message) -> bool| queue.messages.iter().filter(|m| test(m)).count().to_string();
     let visible = count(&|message| message.visible <= moment);
     let delayed = count(&|message| message.visible > moment && message.received == 0);

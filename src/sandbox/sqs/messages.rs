@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::{Key, Message, find, invalid, md5, queue, refuse};
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
-use crate::sandbox::world::{World, now};
+use crate::sandbox::world::World;
 
 /// Puts a message into a queue that is there; gives its id.
 pub(super) fn push(world: &mut World, key: &Key, body: &str, sender: String, delay: f64) -> Option<String> {
     let id = world.ids.uuid();
-    let sent = now();
+    let sent = world.now();
     let queue = world.sqs.queues.get_mut(key)?;
     let retention = queue.number("MessageRetentionPeriod", 345_600.0);
     queue.messages.retain(|message| message.sent + retention > sent);
@@ -66,7 +66,7 @@ pub(super) fn receive(world: &mut World, call: &Call<'_>) -> Result<Value, Refus
             "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
         )));
     }
-    let moment = now();
+    let moment = call.now;
     let default = queue(world, &key)?.number("VisibilityTimeout", 30.0);
     let hidden = number("VisibilityTimeout").unwrap_or(default);
     let ready = queue(world, &key)?.messages.iter().filter(|message| message.visible <= moment).count();

@@ -5,6 +5,7 @@ use hyper::header::HeaderValue;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sandbox::Clock;
 use crate::sandbox::dispatch::dispatch;
 use crate::sandbox::estate::{START_KEY, build};
 use crate::sandbox::wire::Http;
@@ -73,7 +74,7 @@ proptest! {
             r#"\{"(Name|KeyId|Policy|TagsList|Limit|Marker|EventSelectors|trailNameList|Rule|EventPattern|Entries|Targets|QueueName|QueueUrl|Attributes)": ("[a-z:/]{0,12}"|-?[0-9]{1,20}|null|\[\{\}\])\}"#,
         ],
     ) {
-        let mut world = World::new(Partition::Aws, None);
+        let mut world = World::new(Partition::Aws, None, Clock::default());
         build(&mut world, &profiles(false));
         let mut headers = HeaderMap::new();
         let scope = format!("AWS4-HMAC-SHA256 Credential={START_KEY}/20260101/us-east-1/{service}/aws4_request");
@@ -86,6 +87,6 @@ proptest! {
             headers,
             body: body.into_bytes().into(),
         };
-        prop_assert!(dispatch(&mut world, &http).status >= 200);
+        prop_assert!(dispatch(&mut world, &http).reply.status >= 200);
     }
 }

@@ -5,10 +5,8 @@ mod query;
 mod rest_json;
 mod xml;
 
-use http_body_util::Full;
+use hyper::HeaderMap;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 pub(super) use rest_json::segments;
@@ -27,6 +25,17 @@ pub(super) struct Http {
 }
 
 impl Http {
+    /// A request; the query still encoded.
+    pub fn new(method: &str, path: &str, query: &str, headers: HeaderMap, body: Bytes) -> Http {
+        Http {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            headers,
+            body,
+        }
+    }
+
     /// The first value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -53,16 +62,9 @@ impl Reply {
         Reply { status, headers, body: body.to_string().into_bytes() }
     }
 
-    /// The reply as hyper sends it. A header that cannot be sent is left out.
-    pub fn into_http(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
-        response
+    /// What stands for a reply that nobody gets.
+    pub fn none() -> Reply {
+        Reply { status: 0, headers: Vec::new(), body: Vec::new() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Failures that were asked for: operations that an account is denied.
+//! Operations that an account is denied, because somebody asked for it.
 
 use globset::Glob;
 
@@ -14,16 +14,14 @@ pub(super) struct Denial {
     pub scp: bool,
 }
 
-/// What was asked for so far.
+/// What is denied so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub denials: Vec<Denial>,
-}
+pub(super) struct Denials(pub Vec<Denial>);
 
-impl Faults {
+impl Denials {
     /// The end of AWS's sentence, when the account's callers are denied the action, or the operation that needs it.
     pub fn denied(&self, account: AccountId, action: &str, operation: &str) -> Option<String> {
-        let denial = self.denials.iter().filter(|denial| denial.account == account).find(|denial| {
+        let denial = self.0.iter().filter(|denial| denial.account == account).find(|denial| {
             Glob::new(&denial.action).is_ok_and(|glob| {
                 let matcher = glob.compile_matcher();
                 matcher.is_match(action) || matcher.is_match(operation)
