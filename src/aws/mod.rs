@@ -9,7 +9,7 @@ mod ledger;
 mod limits;
 mod regions;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};
