@@ -55,6 +55,7 @@ impl Cloud {
         for (account, region) in options.opt_in {
             world.add_account(account).enabled.insert(region);
         }
+        world.rates.switch(options.aws_rates);
         Cloud(Arc::new(Mutex::new(world)))
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::cloudtrail::Trail;
 use super::denials::Denial;
+use super::dispatch::is_service;
 use super::faults::Fault;
 use super::state::state;
 use super::wire::{Http, Reply};
@@ -112,6 +113,8 @@ pub enum Tamper {
     Quota { account: AccountId, region: Region, service: String, resource: Option<String>, limit: Option<usize> },
     /// Takes a service away in a Region, for everybody: its endpoint there does not exist.
     WithdrawService { region: Region, service: String },
+    /// Gives a Region a service again.
+    RestoreService { region: Region, service: String },
     /// Confirms subscriptions, as whoever reads the mailbox would. Their ARN or their endpoint.
     ConfirmSubscription { subscription: String },
 }
@@ -335,17 +338,44 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             world.faults.clear();
             Ok(())
         }
-        Tamper::AwsRates { .. }
-        | Tamper::SuspendAccount { .. }
-        | Tamper::ResumeAccount { .. }
-        | Tamper::Quota { .. }
-        | Tamper::WithdrawService { .. } => Err("not yet".to_owned()),
+        Tamper::AwsRates { on } => {
+            world.rates.switch(on);
+            Ok(())
+        }
+        Tamper::SuspendAccount { account } => {
+            account_of(world, account)?;
+            world.suspended.insert(account);
+            Ok(())
+        }
+        Tamper::ResumeAccount { account } => {
+            account_of(world, account)?;
+            world.suspended.remove(&account);
+            Ok(())
+        }
+        Tamper::Quota { account, region, service, resource, limit } => {
+            account_of(world, account)?;
+            world.quotas.set(account, region, &service, resource.as_deref(), limit)
+        }
+        Tamper::WithdrawService { region, service } => {
+            known_service(&service)?;
+            world.withdrawn.insert((region.to_string(), service));
+            Ok(())
+        }
+        Tamper::RestoreService { region, service } => {
+            known_service(&service)?;
+            world.withdrawn.remove(&(region.to_string(), service));
+            Ok(())
+        }
         Tamper::ConfirmSubscription { subscription } => sns::confirm_from_outside(world, &subscription),
     }
 }
 
 fn account_of(world: &mut World, account: AccountId) -> Result<&mut super::world::Account, String> {
     world.accounts.get_mut(&account).ok_or_else(|| format!("there is no account {account}"))
+}
+
+fn known_service(service: &str) -> Result<(), String> {
+    if is_service(service) { Ok(()) } else { Err(format!("there is no service {service} here")) }
 }
 
 fn role_of<'a>(world: &'a mut World, account: AccountId, role: &str) -> Result<&'a mut super::world::Role, String> {

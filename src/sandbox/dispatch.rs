@@ -8,7 +8,7 @@ use super::calls::is_mutating;
 use super::cloud::Fate;
 use super::faults::{self, Blow, Struck};
 use super::wire::{Answer, Gate, Http, Protocol, Refusal, Reply};
-use super::world::{Credential, Identity, World};
+use super::world::{Credential, Identity, World, http_date};
 use super::{cloudtrail, config, control, ec2, events, guardduty, iam, kms, lambda, s3, sns, sqs, sts};
 use crate::model::{AccountId, Region};
 
@@ -53,6 +53,11 @@ pub(super) struct Call<'a> {
     pub http: &'a Http,
     /// Seconds since 1970.
     pub now: f64,
+}
+
+/// Whether the simulation has such a service.
+pub(super) fn is_service(name: &str) -> bool {
+    SERVICES.iter().any(|service| service.name == name)
 }
 
 impl Call<'_> {
@@ -120,14 +125,30 @@ pub(super) struct Handled {
     pub fate: Fate,
 }
 
+impl Handled {
+    /// The connection is closed, and nothing was done.
+    fn dropped(latency: Duration) -> Handled {
+        Handled { reply: Reply::none(), latency, fate: Fate::Dropped }
+    }
+}
+
 impl From<Reply> for Handled {
     fn from(reply: Reply) -> Handled {
         Handled { reply, latency: Duration::ZERO, fate: Fate::Answered }
     }
 }
 
-/// Answers one request.
+/// Answers one request; the answer is dated by the simulation's clock, and one to `HEAD` has no body.
 pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
+    let mut handled = handle(world, http);
+    handled.reply.headers.push(("date".to_owned(), http_date(world.now())));
+    if http.method == "HEAD" {
+        handled.reply.body.clear();
+    }
+    handled
+}
+
+fn handle(world: &mut World, http: &Http) -> Handled {
     if http.path.starts_with("/_sandbox") {
         return control::answer(world, http).into();
     }
@@ -151,6 +172,10 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
         world.calls.record("unknown", "", None, "", &refusal.code);
         return protocol.refusal(refusal, &request_id).into();
     };
+    // Its endpoint there has no address: a client cannot even connect.
+    if world.withdrawn.contains(&(scope.region.to_owned(), service.name.to_owned())) {
+        return Handled::dropped(Duration::ZERO);
+    }
     let read =
         service.protocol.read(http).map(|(named, input)| (service.route.map_or(named, |route| route(http)), input));
     let operation = read.as_ref().map_or_else(|_| String::new(), |(operation, _)| operation.clone());
@@ -170,13 +195,16 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
         _ => Fate::Answered,
     };
     if fate == Fate::Dropped {
-        return Handled { reply: Reply::none(), latency: strike.latency, fate };
+        return Handled::dropped(strike.latency);
     }
     let result = match strike.blow {
         Some(Blow::Throttle) => Err(faults::throttled(service)),
         Some(Blow::Fail { code, status, message }) => Err(failed(service, code, status, message)),
         _ => read.and_then(|(operation, input)| {
             let credential = credential?;
+            if world.suspended.contains(&credential.identity.account) {
+                return Err(service.protocol.refuse(Gate::Suspended, ""));
+            }
             if credential.expires.is_some_and(|expires| expires <= world.now()) {
                 return Err(service.protocol.refuse(Gate::Expired, ""));
             }
@@ -245,6 +273,7 @@ fn perform(
         return Err(service.protocol.refuse(disabled, ""));
     }
     let call = Call { service, operation, caller, region: &region, input, http, now: world.now() };
+    world.rates.charge(service, operation, caller.account, region.as_str(), call.now)?;
     // "No permissions are required to perform this operation" (STS API Reference, GetCallerIdentity).
     if (service.name, operation) != ("sts", "GetCallerIdentity") {
         let action = s3::action(service.name, operation);

@@ -22,6 +22,9 @@ mod guardduty;
 mod iam;
 mod kms;
 mod lambda;
+mod md5;
+mod quotas;
+mod rates;
 mod s3;
 mod server;
 mod settings;
@@ -46,6 +49,7 @@ pub use cloud::{Answered, Cloud, Fate};
 pub use control::Tamper;
 pub use events::{Raise, RaiseOutcome, Raised};
 pub use faults::{Effect, Fault, FaultCount, Struck};
+pub use rates::{RATES, Rate};
 
 use crate::config::Profiles;
 use crate::model::{AccountId, Region};

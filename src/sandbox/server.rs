@@ -33,6 +33,8 @@ pub(super) async fn serve(listener: TcpListener, cloud: Cloud) {
                         // A client that hangs up is no news.
                         let _ = hyper::server::conn::http1::Builder::new()
                             .timer(TokioTimer::new())
+                            // Answers are dated by the simulation.
+                            .auto_date_header(false)
                             .serve_connection(TokioIo::new(stream), service)
                             .await;
                     });

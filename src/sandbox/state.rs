@@ -33,7 +33,9 @@ pub(super) fn state(world: &World) -> Value {
                     })
                 })
                 .collect();
-            json!({ "id": id, "regions": account.enabled, "roles": roles })
+            json!({
+                "id": id, "regions": account.enabled, "suspended": world.suspended.contains(id), "roles": roles,
+            })
         })
         .collect();
     let trails: Vec<Value> = world
@@ -74,13 +76,16 @@ pub(super) fn state(world: &World) -> Value {
             })
         })
         .collect();
+    let withdrawn: Vec<Value> =
+        world.withdrawn.iter().map(|(region, service)| json!({ "region": region, "service": service })).collect();
     let (buses, lost_events) = events::state(world);
-    let [topics, subscriptions, outbox, lost_messages] = sns::state(world);
+    let [topics, subscriptions, published, outbox, lost_messages] = sns::state(world);
     json!({
         "simulation": true, "partition": world.partition, "accounts": accounts, "trails": trails, "keys": keys,
         "buckets": buckets, "config": config_state(&world.config), "guardduty": guardduty::State::document(world),
         "functions": world.lambda.document(), "event_buses": buses, "topics": topics, "subscriptions": subscriptions,
-        "queues": sqs::state(world), "outbox": outbox,
+        "queues": sqs::state(world), "published": published, "outbox": outbox,
+        "aws_rates": world.rates.are_on(), "quotas": world.quotas.document(), "withdrawn": withdrawn,
         "undelivered": { "events": lost_events, "messages": lost_messages },
     })
 }

@@ -41,6 +41,11 @@ fn assume_role(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
     let denied = |action: &str| call.denied(action, request.role_arn, "");
     let arn: Arn = request.role_arn.parse().map_err(|_| denied("sts:AssumeRole"))?;
     let role = world.role(&arn).cloned().ok_or_else(|| denied("sts:AssumeRole"))?;
+    // Told no more than that: aws-samples/aws-security-reference-architecture-examples#218 and
+    // CrowdStrike/cloud-resource-estimator#25 show AccessDenied (403) and this sentence for closed accounts.
+    if arn.account().is_some_and(|account| world.suspended.contains(&account)) {
+        return Err(denied("sts:AssumeRole"));
+    }
     let mfa = check_mfa(world, call)?;
     let chained = call.caller.role.is_some();
     check_duration(&request, &role, chained)?;

@@ -9,6 +9,8 @@ use super::calls::Calls;
 use super::clock::Clock;
 use super::denials::Denials;
 use super::faults::Faults;
+use super::quotas::Quotas;
+use super::rates::Rates;
 use super::{cloudtrail, config, events, guardduty, kms, lambda, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
 
@@ -39,6 +41,12 @@ pub(super) struct World {
     clock: Clock,
     pub denials: Denials,
     pub faults: Faults,
+    pub rates: Rates,
+    pub quotas: Quotas,
+    /// Accounts that are closed.
+    pub suspended: BTreeSet<AccountId>,
+    /// Services that a Region has not, by its name and theirs.
+    pub withdrawn: BTreeSet<(String, String)>,
     pub calls: Calls,
     pub ids: Ids,
 }
@@ -118,6 +126,10 @@ impl World {
             endpoint: NOWHERE.to_owned(),
             denials: Denials::default(),
             faults: Faults::default(),
+            rates: Rates::default(),
+            quotas: Quotas::default(),
+            suspended: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             calls: Calls::default(),
             ids: Ids::new(clock.now()),
             clock,
@@ -183,6 +195,14 @@ pub(super) fn iso(seconds: f64) -> String {
     time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .ok()
         .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// A time as HTTP headers carry it (RFC 9110).
+pub(super) fn http_date(seconds: f64) -> String {
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds.floor() as i64).ok();
+    time.and_then(|time| time.format(&time::format_description::well_known::Rfc2822).ok())
+        .map(|text| text.replace("+0000", "GMT"))
         .unwrap_or_default()
 }
 

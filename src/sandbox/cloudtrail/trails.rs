@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Purpose, Trail, arn, delivery, document, find, names, selectors::Selectors, tags};
 use crate::model::{AccountId, Region};
 use crate::sandbox::dispatch::Call;
+use crate::sandbox::quotas::Quota;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::world::{World, iso};
 
@@ -120,9 +121,10 @@ fn collide(world: &World, account: AccountId, trail: &Trail, creating: bool) -> 
 
 /// A multi-Region trail counts once in each Region that the account has enabled.
 fn quota(world: &World, account: AccountId, trail: &Trail) -> Result<(), Refusal> {
+    let limit = |region: &Region| world.quotas.limit(account, region, Quota::Trails).unwrap_or(TRAILS_PER_REGION);
     let full = |region: &Region| {
         let there = world.cloudtrail.visible(account, region).any(|other| other.arn == trail.arn);
-        !there && world.cloudtrail.count(account, region) >= TRAILS_PER_REGION
+        !there && world.cloudtrail.count(account, region) >= limit(region)
     };
     let enabled = world.accounts.get(&account).map(|account| &account.enabled);
     let region = if trail.multi_region {
@@ -133,7 +135,7 @@ fn quota(world: &World, account: AccountId, trail: &Trail) -> Result<(), Refusal
     match region {
         None => Ok(()),
         Some(region) => {
-            let message = format!("User: {account} already has {TRAILS_PER_REGION} trails in {region}.");
+            let message = format!("User: {account} already has {} trails in {region}.", limit(region));
             Err(Refusal::new(400, "MaximumNumberOfTrailsExceededException", message))
         }
     }

@@ -8,6 +8,7 @@ use super::managed::{self, Managed, Trigger};
 use super::{FREQUENCIES, Key, arn, invalid_parameter, one_of, own, page, structure, tags, text, texts, validation};
 use crate::model::Arn;
 use crate::sandbox::dispatch::Call;
+use crate::sandbox::quotas::Quota;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::world::World;
 
@@ -42,12 +43,12 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
     let input = structure(call, "ConfigRule", "configRule")?;
     let before = target(world, call, input)?;
     let tags = tags::read(call.input.get("Tags"))?;
+    let most = world.quotas.limit(call.account(), call.region, Quota::ConfigRules).unwrap_or(RULES_PER_REGION);
     if let Some(rule) = &before {
         changeable(rule)?;
-    } else if own(&world.config.rules, call.account(), call.region).count() >= RULES_PER_REGION {
-        let message = format!(
-            "Failed to put config rule because the maximum number of config rules: {RULES_PER_REGION} is reached."
-        );
+    } else if own(&world.config.rules, call.account(), call.region).count() >= most {
+        let message =
+            format!("Failed to put config rule because the maximum number of config rules: {most} is reached.");
         return Err(Refusal::new(400, "MaxNumberOfConfigRulesExceededException", message));
     }
     let (declared, needs_recorder) = read(call, input)?;

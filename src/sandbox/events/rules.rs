@@ -9,6 +9,7 @@ use super::role::check_role;
 use super::{DEFAULT, Rule, bus_mut, find_bus, invalid, page, refuse, required, rule_mut, tags};
 use crate::model::{AccountId, Arn, Region};
 use crate::sandbox::dispatch::Call;
+use crate::sandbox::quotas::Quota;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::world::World;
 
@@ -80,6 +81,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
     if let Some(role) = &rule.role {
         check_role(world, role, key.0, &rule.arn)?;
     }
+    let most = world.quotas.limit(key.0, &key.1, Quota::BusRules).unwrap_or(RULES);
     let bus = bus_mut(world, &key)?;
     match bus.rules.get(name) {
         Some(there) => {
@@ -88,7 +90,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
             rule.targets.clone_from(&there.targets);
             (rule.matched, rule.failed, rule.created_by) = (there.matched, there.failed, there.created_by);
         }
-        None if bus.rules.len() >= RULES => {
+        None if bus.rules.len() >= most => {
             return Err(refuse("LimitExceededException", "The requested resource exceeds the maximum number allowed."));
         }
         None => {}

@@ -29,7 +29,9 @@ pub(in crate::sandbox) fn throttled(service: &Service) -> Refusal {
         (_, Protocol::Json10) => (400, "RequestThrottled", RATE),
         // "Common errors" of AWS CloudTrail, AWS Config and EventBridge.
         (_, Protocol::Json) => (400, "ThrottlingException", RATE),
-        // AWS General Reference, "Error retries": what IAM, STS and SNS answer.
+        // AWS re:Post Knowledge Center, "sns-throttling-exception-errors".
+        ("sns", _) => (400, "ThrottlingException", RATE),
+        // From memory: what IAM and STS answer.
         (_, Protocol::Query(_)) => (400, "Throttling", RATE),
     };
     Refusal::new(status, code, message)

@@ -7,6 +7,16 @@ use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::world::World;
 
+/// Headers of object operations that policies may ask for, by their condition keys (Service Authorization Reference,
+/// "Condition keys for Amazon S3").
+const HEADERS: [(&str, &str); 5] = [
+    ("if-match", "s3:if-match"),
+    ("if-none-match", "s3:if-none-match"),
+    ("x-amz-acl", "s3:x-amz-acl"),
+    ("x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"),
+    ("x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
+];
+
 /// Checks existence, Region, expected owner and the bucket's policy, in this order.
 pub(super) fn check(world: &World, call: &Call<'_>, path: &Path) -> Result<(), Refusal> {
     let bucket = world.s3.buckets.get(&path.bucket).ok_or_else(|| no_bucket(&path.bucket))?;
@@ -17,7 +27,8 @@ pub(super) fn check(world: &World, call: &Call<'_>, path: &Path) -> Result<(), R
     }
     let action = action("s3", call.operation);
     let arn = format!("arn:{}:s3:::{}", world.partition, path.resource());
-    let context = [("s3:prefix", call.http.parameter("prefix").unwrap_or_default())];
+    let mut context = vec![("s3:prefix", call.http.parameter("prefix").unwrap_or_default())];
+    context.extend(HEADERS.iter().filter_map(|(header, key)| Some((*key, call.http.header(header)?))));
     let verdict = match &bucket.policy {
         Some(document) => evaluate(document, Who::Caller(call.caller), &action, &arn, &context),
         None => Verdict::Silent,

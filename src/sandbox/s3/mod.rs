@@ -81,10 +81,14 @@ impl Default for Encryption {
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     pub body: Vec<u8>,
-    /// Unlike AWS's, no MD5 digest.
+    /// With its quotes.
     pub etag: String,
     pub content_type: String,
     pub modified: f64,
+    /// How it is encrypted, with which KMS key (its ARN), and whether by way of a bucket key.
+    pub algorithm: String,
+    pub key: Option<String>,
+    pub bucket_key: bool,
 }
 
 impl Bucket {
@@ -148,8 +152,8 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
                 "PutBucketPolicy" => policy::put(world, call, &path.bucket),
                 "DeleteBucket" => buckets::delete(world, &path.bucket),
                 "PutObject" => objects::put(world, call, &path),
-                "GetObject" | "HeadObject" => objects::get(bucket, call, &path),
-                "DeleteObject" => Ok(objects::delete(bucket, &path)),
+                "GetObject" | "HeadObject" => objects::get(world, call, &path),
+                "DeleteObject" => objects::delete(bucket, call, &path),
                 "ListObjectsV2" => Ok(objects::list(bucket, call, &path.bucket)),
                 _ => Err(call.not_simulated()),
             }

@@ -1,69 +1,128 @@
 //! Objects, whole and without versions.
 
-use sha2::{Digest as _, Sha256};
-
 use super::route::Path;
-use super::{Bucket, Node, Object, Refusal, Reply, access, empty, xml};
+use super::{Bucket, Encryption, Node, Object, Refusal, Reply, access, empty, xml};
+use crate::model::Region;
 use crate::sandbox::dispatch::Call;
-use crate::sandbox::kms;
 use crate::sandbox::wire::Http;
-use crate::sandbox::world::{World, iso};
+use crate::sandbox::world::{World, http_date, iso};
+use crate::sandbox::{kms, md5};
 
+/// Conditional writes as the Amazon S3 User Guide has them ("How to prevent object overwrites with conditional
+/// writes"). Requests are carried out one after another here, so that none gets a 409 ConditionalRequestConflict.
 pub(super) fn put(world: &mut World, call: &Call<'_>, path: &Path) -> Result<Reply, Refusal> {
     let body = payload(call.http)?;
     let bucket = world.s3.buckets.get(&path.bucket).ok_or_else(|| access::no_bucket(&path.bucket))?;
-    check_key(world, call, bucket)?;
-    let bucket = world.s3.buckets.get_mut(&path.bucket).ok_or_else(|| access::no_bucket(&path.bucket))?;
+    let encryption = encryption(call, bucket)?;
+    let key = usable_key(world, call, &bucket.region, encryption.key.as_deref(), "kms:GenerateDataKey")?;
     let existing = bucket.objects.get(&path.key);
-    let exists = call.http.header("if-none-match") == Some("*") && existing.is_some();
+    match call.http.header("if-none-match") {
+        Some("*") if existing.is_some() => return Err(precondition("If-None-Match")),
+        None | Some("*") => {}
+        // "Expects the '*' (asterisk) character" (S3 API Reference, PutObject).
+        Some(_) => {
+            let message = "A header you provided implies functionality that is not implemented";
+            return Err(Refusal::new(501, "NotImplemented", message).detail("Header", "If-None-Match"));
+        }
+    }
     match (call.http.header("if-match"), existing) {
         (Some(_), None) => return Err(no_key(&path.key)),
         (Some(etag), Some(object)) if !same(etag, &object.etag) => return Err(precondition("If-Match")),
-        _ if exists => return Err(precondition("If-None-Match")),
         _ => {}
     }
-    let digest: String = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{digest}\"");
-    let content_type = call.http.header("content-type").unwrap_or("binary/octet-stream").to_owned();
+    // The MD5 digest where S3's own keys encrypt it, and so the same for the same bytes; with KMS it is none, and
+    // another at each write (S3 API Reference, Object).
+    let digest = if encryption.algorithm == "AES256" { md5::hex(&body) } else { world.ids.uuid().replace('-', "") };
+    let object = Object {
+        etag: format!("\"{digest}\""),
+        content_type: call.http.header("content-type").unwrap_or("binary/octet-stream").to_owned(),
+        modified: call.now,
+        algorithm: encryption.algorithm,
+        key,
+        bucket_key: encryption.bucket_key,
+        body,
+    };
     let mut reply = empty(200);
-    reply.headers.push(("etag".to_owned(), etag.clone()));
-    reply.headers.push(("x-amz-server-side-encryption".to_owned(), bucket.encryption.algorithm.clone()));
-    bucket.objects.insert(path.key.clone(), Object { body, etag, content_type, modified: call.now });
+    reply.headers.push(("etag".to_owned(), object.etag.clone()));
+    reply.headers.extend(encryption_headers(&object));
+    let bucket = world.s3.buckets.get_mut(&path.bucket).ok_or_else(|| access::no_bucket(&path.bucket))?;
+    bucket.objects.insert(path.key.clone(), object);
     Ok(reply)
 }
 
-/// The key of the bucket's default encryption, if it has one of its own, must exist and let the caller use it.
-fn check_key(world: &World, call: &Call<'_>, bucket: &Bucket) -> Result<(), Refusal> {
-    let Some(key) = bucket.encryption.key.as_ref().filter(|_| bucket.encryption.algorithm != "AES256") else {
-        return Ok(());
+/// What the request's headers ask for, or else the bucket's default (S3 User Guide, "Protecting data with
+/// server-side encryption").
+fn encryption(call: &Call<'_>, bucket: &Bucket) -> Result<Encryption, Refusal> {
+    let header = |name: &str| call.http.header(&format!("x-amz-server-side-encryption{name}"));
+    let default = &bucket.encryption;
+    let algorithm = match header("") {
+        Some(algorithm @ ("AES256" | "aws:kms" | "aws:kms:dsse")) => algorithm,
+        Some(_) => {
+            let message = "The encryption request that you specified is not valid. The valid value is AES256.";
+            return Err(Refusal::new(400, "InvalidEncryptionAlgorithmError", message));
+        }
+        None => default.algorithm.as_str(),
     };
-    let found = kms::resolve(world, call.account(), &bucket.region, key)
+    let own = default.algorithm == algorithm;
+    let key = match header("-aws-kms-key-id") {
+        Some(_) if algorithm == "AES256" => {
+            let message = "Server Side Encryption with AWS KMS managed key requires HTTP header \
+                           x-amz-server-side-encryption : aws:kms";
+            return Err(Refusal::new(400, "InvalidArgument", message));
+        }
+        Some(key) => Some(key.to_owned()),
+        None => default.key.clone().filter(|_| own && algorithm != "AES256"),
+    };
+    let bucket_key = header("-bucket-key-enabled").map_or(own && default.bucket_key, |text| text == "true");
+    Ok(Encryption { algorithm: algorithm.to_owned(), key, bucket_key: bucket_key && algorithm == "aws:kms" })
+}
+
+/// Which key encrypts an object, as S3 tells.
+fn encryption_headers(object: &Object) -> Vec<(String, String)> {
+    let name = |rest: &str| format!("x-amz-server-side-encryption{rest}");
+    let mut headers = vec![(name(""), object.algorithm.clone())];
+    headers.extend(object.key.as_ref().map(|key| (name("-aws-kms-key-id"), key.clone())));
+    headers.extend(object.bucket_key.then(|| (name("-bucket-key-enabled"), "true".to_owned())));
+    headers
+}
+
+/// The ARN of a key, which must exist and let the caller use it.
+fn usable_key(
+    world: &World,
+    call: &Call<'_>,
+    region: &Region,
+    key: Option<&str>,
+    action: &str,
+) -> Result<Option<String>, Refusal> {
+    let Some(key) = key else { return Ok(None) };
+    let found = kms::resolve(world, call.account(), region, key)
         .ok_or_else(|| Refusal::new(400, "KMS.NotFoundException", format!("Key '{key}' does not exist")))?;
     if !found.is_enabled() {
         return Err(Refusal::new(400, "KMS.DisabledException", format!("{} is disabled.", found.arn)));
     }
-    if kms::allows(found, call.caller, "kms:GenerateDataKey") {
-        Ok(())
+    let arn = found.arn.to_string();
+    if kms::allows(found, call.caller, action) {
+        Ok(Some(arn))
     } else {
-        let why = "because no resource-based policy allows the kms:GenerateDataKey action";
-        Err(call.denied("kms:GenerateDataKey", &found.arn.to_string(), why))
+        Err(call.denied(action, &arn, &format!("because no resource-based policy allows the {action} action")))
     }
 }
 
-pub(super) fn get(bucket: &Bucket, call: &Call<'_>, path: &Path) -> Result<Reply, Refusal> {
+pub(super) fn get(world: &World, call: &Call<'_>, path: &Path) -> Result<Reply, Refusal> {
+    let bucket = world.s3.buckets.get(&path.bucket).ok_or_else(|| access::no_bucket(&path.bucket))?;
     let object = bucket.objects.get(&path.key).ok_or_else(|| no_key(&path.key))?;
+    if call.operation == "GetObject" {
+        usable_key(world, call, &bucket.region, object.key.as_deref(), "kms:Decrypt")?;
+    }
     if call.http.header("if-match").is_some_and(|etag| !same(etag, &object.etag)) {
         return Err(precondition("If-Match"));
     }
     let unchanged = call.http.header("if-none-match").is_some_and(|etag| same(etag, &object.etag));
     let mut reply = empty(if unchanged { 304 } else { 200 });
-    let modified = time::OffsetDateTime::from_unix_timestamp(object.modified as i64)
-        .ok()
-        .and_then(|time| time.format(&time::format_description::well_known::Rfc2822).ok())
-        .map(|text| text.replace("+0000", "GMT"));
     reply.headers.push(("etag".to_owned(), object.etag.clone()));
-    reply.headers.extend(modified.map(|text| ("last-modified".to_owned(), text)));
+    reply.headers.push(("last-modified".to_owned(), http_date(object.modified)));
     reply.headers.push(("content-type".to_owned(), object.content_type.clone()));
+    reply.headers.extend(encryption_headers(object));
     if call.operation == "HeadObject" {
         reply.headers.push(("content-length".to_owned(), object.body.len().to_string()));
     } else if !unchanged {
@@ -72,9 +131,16 @@ pub(super) fn get(bucket: &Bucket, call: &Call<'_>, path: &Path) -> Result<Reply
     Ok(reply)
 }
 
-pub(super) fn delete(bucket: &mut Bucket, path: &Path) -> Reply {
-    bucket.objects.remove(&path.key);
-    empty(204)
+/// "If the ETag values match or if the object doesn't exist, the operation will return a 204" (S3 API Reference,
+/// DeleteObject).
+pub(super) fn delete(bucket: &mut Bucket, call: &Call<'_>, path: &Path) -> Result<Reply, Refusal> {
+    match (call.http.header("if-match"), bucket.objects.get(&path.key)) {
+        (Some(etag), Some(object)) if !same(etag, &object.etag) => Err(precondition("If-Match")),
+        _ => {
+            bucket.objects.remove(&path.key);
+            Ok(empty(204))
+        }
+    }
 }
 
 pub(super) fn list(bucket: &Bucket, call: &Call<'_>, name: &str) -> Reply {

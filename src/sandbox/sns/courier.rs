@@ -33,6 +33,7 @@ pub(in crate::sandbox) struct Courier(JoinHandle<()>);
 impl Courier {
     /// Starts to watch a cloud.
     pub fn start(cloud: Cloud) -> Courier {
+        cloud.lock().sns.has_courier = true;
         Courier(tokio::spawn(carry(cloud)))
     }
 }

@@ -54,8 +54,12 @@ pub(super) struct State {
     subscriptions: BTreeMap<String, Subscription>,
     /// Requests that wait to be sent, once the world is unlocked.
     pub posts: VecDeque<Post>,
+    /// Whether somebody sends them: nobody does without a server.
+    pub has_courier: bool,
     /// Tells whoever sends them.
     pub waiting: Arc<Notify>,
+    /// The latest messages that callers and services published, whether or not anybody subscribes.
+    published: VecDeque<Published>,
     /// The latest messages that left the simulation: to mailboxes, functions and endpoints.
     outbox: VecDeque<Sent>,
     /// The latest that a subscription did not get.
@@ -97,6 +101,17 @@ impl Subscription {
     fn is_raw(&self) -> bool {
         self.attributes.get("RawMessageDelivery").is_some_and(|text| text == "true")
     }
+}
+
+/// A message that a topic got.
+#[derive(Debug, Clone)]
+struct Published {
+    id: String,
+    topic: Arn,
+    subject: Option<String>,
+    message: String,
+    /// In seconds since 1970.
+    at: f64,
 }
 
 /// A message that left the simulation.
@@ -208,8 +223,8 @@ pub(super) fn tags_of<'a>(world: &'a mut World, arn: &Arn) -> Option<&'a mut BTr
     world.sns.topics.values_mut().find(|topic| topic.arn == *arn).map(|topic| &mut topic.tags)
 }
 
-/// What the control endpoint shows: topics, subscriptions, what left, what did not arrive.
-pub(super) fn state(world: &World) -> [Value; 4] {
+/// What the control endpoint shows: topics, subscriptions, what was published, what left, what did not arrive.
+pub(super) fn state(world: &World) -> [Value; 5] {
     let document = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
     let state = &world.sns;
     let topics = state.topics.values().map(|topic| {
@@ -224,6 +239,12 @@ pub(super) fn state(world: &World) -> [Value; 4] {
             "attributes": subscription.attributes,
         })
     });
+    let published = state.published.iter().map(|one| {
+        json!({
+            "id": one.id, "topic": one.topic, "subject": one.subject, "message": one.message,
+            "at": super::world::iso(one.at),
+        })
+    });
     let outbox = state.outbox.iter().map(|sent| {
         json!({
             "protocol": sent.protocol, "endpoint": sent.endpoint, "body": sent.body, "outcome": sent.outcome,
@@ -233,5 +254,5 @@ pub(super) fn state(world: &World) -> [Value; 4] {
         .undelivered
         .iter()
         .map(|lost| json!({ "subscription": lost.subscription, "endpoint": lost.endpoint, "reason": lost.reason }));
-    [topics.collect(), subscriptions.collect(), outbox.collect(), undelivered.collect()]
+    [topics.collect(), subscriptions.collect(), published.collect(), outbox.collect(), undelivered.collect()]
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::access::find;
-use super::{Key, Post, Subscription, Topic, form, invalid, not_found};
+use super::{Key, Post, Published, REMEMBERED, Subscription, Topic, form, invalid, not_found};
 use crate::model::{Arn, Region};
 use crate::sandbox::authz::{Verdict, Who, evaluate};
 use crate::sandbox::dispatch::Call;
@@ -117,6 +117,16 @@ fn fan_out(world: &mut World, key: &Key, message: &Message<'_>) -> (String, Fano
         world.sns.of_topic(key).filter(|subscription| subscription.token.is_none()).cloned().collect();
     let mut fanout = Fanout::default();
     let Some(topic) = world.sns.topics.get(key).cloned() else { return (id, fanout) };
+    world.sns.published.push_back(Published {
+        id: id.clone(),
+        topic: topic.arn.clone(),
+        subject: message.subject.map(str::to_owned),
+        message: message.text.to_owned(),
+        at: world.now(),
+    });
+    if world.sns.published.len() > REMEMBERED {
+        world.sns.published.pop_front();
+    }
     for subscription in subscriptions {
         match deliver(world, &topic, &subscription, message, &id) {
             Ok(()) => fanout.delivered += 1,
@@ -269,6 +279,11 @@ pub(super) fn ask(world: &mut World, arn: &Arn) {
 
 /// Queues a request to an endpoint; it is sent once the world is unlocked.
 fn post(world: &mut World, topic: &Topic, subscription: &Subscription, kind: &str, id: &str, body: String) {
+    if !world.sns.has_courier {
+        let outcome = "not sent: this simulation runs without a server";
+        world.sns.record("http", &subscription.endpoint, &body, outcome);
+        return;
+    }
     let mut headers = vec![
         ("x-amz-sns-message-type".to_owned(), kind.to_owned()),
         ("x-amz-sns-message-id".to_owned(), id.to_owned()),

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, Message, find, invalid, md5, queue, refuse};
+use super::{Key, Message, find, invalid, queue, refuse};
 use crate::sandbox::dispatch::Call;
+use crate::sandbox::md5;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::world::World;
 

@@ -1,7 +1,6 @@
 //! SQS (API version 2012-11-05): standard queues, as far as events are looked at in them.
 
 mod attributes;
-mod md5;
 mod messages;
 
 use std::collections::{BTreeMap, VecDeque};

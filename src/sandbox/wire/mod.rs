@@ -138,6 +138,8 @@ pub(super) enum Gate {
         /// Whether the key is a session's.
         session: bool,
     },
+    /// The key's account is closed.
+    Suspended,
     /// The session has ended.
     Expired,
     /// The caller lacks the permission.
@@ -176,6 +178,14 @@ impl Protocol {
             (Gate::UnknownKey | Gate::RegionDisabled { .. }, RestXml) => {
                 (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
             }
+            // Amazon S3 API Reference, "Error responses".
+            (Gate::Suspended, RestXml) => (
+                403,
+                "AccountProblem",
+                "There is a problem with your AWS account that prevents the operation from completing successfully.",
+            ),
+            // From memory: a key of a closed account is as good as none.
+            (Gate::Suspended, _) => return self.refuse(Gate::UnknownKey, message),
             (Gate::Expired, Query(_)) => (403, "ExpiredToken", "The security token included in the request is expired"),
             (Gate::Expired, Ec2Query(_)) => (400, "RequestExpired", "Request has expired."),
             (Gate::Expired, Json | Json10) => {

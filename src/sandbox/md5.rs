@@ -1,4 +1,4 @@
-//! MD5 (RFC 1321), only because SQS answers with it and some clients check it.
+//! MD5 (RFC 1321), only because SQS and S3 answer with it and some clients check it.
 
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
