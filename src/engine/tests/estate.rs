@@ -50,13 +50,19 @@ pub(super) struct Estate {
     pub loaded: Loaded,
     folder: PathBuf,
     runs: u16,
+    parallelism: usize,
+    watch: Option<Watch>,
 }
+
+type Watch = Box<dyn FnMut(&Event) + Send>;
 
 /// A run, from the first reading to the last outcome.
 pub(super) struct Ran {
     pub plan: Arc<Plan>,
     pub applied: Result<Applied, NoLock>,
     pub events: Vec<Event>,
+    /// When each event happened.
+    pub times: Vec<Duration>,
 }
 
 impl Estate {
@@ -74,7 +80,7 @@ impl Estate {
         let cloud = Sandbox::in_process(&loaded.profiles, Options { clock, ..options });
         let folder = std::env::temp_dir().join(format!("baseline-engine-{}-{}", std::process::id(), fastrand::u64(..)));
         std::fs::create_dir(&folder).unwrap();
-        Estate { cloud, time, loaded, folder, runs: 0 }
+        Estate { cloud, time, loaded, folder, runs: 0, parallelism: 64, watch: None }
     }
 
     /// Reads, plans, and makes the changes, if there are any.
@@ -82,14 +88,31 @@ impl Estate {
         self.run_with(&SurveyOptions::default(), &Rollout::default(), &Stop::never())
     }
 
+    /// The same, one request at a time.
+    pub(super) fn run_slowly(&mut self) -> Ran {
+        self.parallelism = 1;
+        self.run()
+    }
+
+    /// The same, with somebody who sees every event when it happens, and may do something about it.
+    pub(super) fn run_watched(&mut self, watch: impl FnMut(&Event) + Send + 'static) -> Ran {
+        self.watch = Some(Box::new(watch));
+        self.run()
+    }
+
     pub(super) fn run_with(&mut self, options: &SurveyOptions, rollout: &Rollout, stop: &Stop) -> Ran {
         self.runs += 1;
-        let told: Arc<Mutex<Vec<Event>>> = Arc::default();
+        let told: Arc<Mutex<Vec<(Duration, Event)>>> = Arc::default();
         let events = {
-            let told = told.clone();
-            Events::to(move |event| told.lock().unwrap().push(event))
+            let (told, clock, watch) = (told.clone(), self.time.clock(), Mutex::new(self.watch.take()));
+            Events::to(move |event| {
+                if let Some(watch) = &mut *watch.lock().unwrap() {
+                    watch(&event);
+                }
+                told.lock().unwrap().push((clock.elapsed(), event));
+            })
         };
-        let aws = aws_over(&self.cloud, &self.time, 64, events.clone());
+        let aws = aws_over(&self.cloud, &self.time, self.parallelism, events.clone());
         let nobody = MfaCodes::from_fn(|_| Box::pin(async { Err("nobody to ask".to_owned()) }));
         let chain = Chain::new(aws, &self.loaded.profiles, nobody).unwrap();
         let profiles = &self.loaded.profiles;
@@ -111,8 +134,8 @@ impl Estate {
             let applied = enforce.run(&plan).await;
             (plan, applied)
         });
-        let events = std::mem::take(&mut *told.lock().unwrap());
-        Ran { plan, applied, events }
+        let (times, events) = std::mem::take(&mut *told.lock().unwrap()).into_iter().unzip();
+        Ran { plan, applied, events, times }
     }
 
     /// Asks for a failure.

@@ -2,3 +2,5 @@
 
 mod estate;
 mod failures;
+mod hours;
+mod neighbours;
