@@ -15,7 +15,7 @@ mod rates;
 mod regions;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use assume::{Chain, MfaCodes};
 pub use call::{Call, found};

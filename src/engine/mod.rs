@@ -8,6 +8,8 @@ mod revise;
 mod rollout;
 mod stop;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use apply::Applied;
 pub use enforce::Enforce;

@@ -1,6 +1,7 @@
 //! The writes of every kind, through a faked wire: what is sent for each field that differs, and that a session that
 //! may only read sends none of it.
 
+pub(crate) mod cloud;
 mod cloudtrail;
 mod config;
 mod errors;

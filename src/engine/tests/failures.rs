@@ -1,0 +1,185 @@
+//! Every write of a first run goes wrong once, in every way; the next run goes on from there and makes nothing twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use super::estate::{Estate, PROFILES, Ran, STANDARD};
+use crate::engine::NoLock;
+use crate::model::{Address, Fault as Kind};
+use crate::report::{Event, Outcome};
+use crate::sandbox::Effect;
+
+/// What the run that nothing went wrong in left behind, and how many writes it took.
+struct Clean {
+    writes: u64,
+    inventory: BTreeMap<String, usize>,
+}
+
+fn clean() -> Clean {
+    let mut estate = Estate::new(PROFILES, STANDARD);
+    let ran = estate.run();
+    let applied = ran.applied.as_ref().unwrap();
+    assert!(applied.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Applied), "{:#?}", applied.outcomes);
+    assert!(ran.plan.changes.len() > 70, "the whole standard baseline: {}", ran.plan.changes.len());
+    let writes = estate.cloud.mutating_calls();
+    assert_converged(&mut estate, "clean");
+    Clean { writes, inventory: estate.inventory() }
+}
+
+/// Runs `check` for every write, two at a time.
+fn for_every_write(clean: &Clean, check: impl Fn(u64) + Sync) {
+    let next = std::sync::atomic::AtomicU64::new(1);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if n > clean.writes {
+                        break;
+                    }
+                    check(n);
+                }
+            });
+        }
+    });
+}
+
+/// A first run of which the n-th write goes wrong in this way; the failure has happened, and at the n-th write.
+#[track_caller]
+fn run_into(n: u64, effect: &Effect) -> (Estate, Ran) {
+    let mut estate = Estate::new(PROFILES, STANDARD);
+    estate.fail_write(n, effect.clone());
+    let ran = estate.run();
+    let faults = estate.cloud.faults();
+    assert_eq!((faults.len(), faults[0].hit), (1, 1), "{effect:?} at write {n}");
+    assert!(faults[0].matched >= n, "{effect:?} at write {n}: {faults:?}");
+    assert_sound(&ran, n);
+    (estate, ran)
+}
+
+/// What holds of every run, whatever happened in it.
+#[track_caller]
+fn assert_sound(ran: &Ran, n: u64) {
+    let outcomes = match &ran.applied {
+        Ok(applied) => &applied.outcomes,
+        // No lock: nothing was started.
+        Err(NoLock::Failed(_)) => {
+            assert!(!ran.events.iter().any(|event| matches!(event, Event::ChangeStarted { .. })), "write {n}");
+            return;
+        }
+        Err(other) => panic!("write {n}: {other:?}"),
+    };
+    // One outcome for each change, told once and answered once.
+    let planned: BTreeSet<&Address> = ran.plan.changes.iter().map(|change| &change.address).collect();
+    let ended: Vec<&Address> = outcomes.iter().map(|(address, _)| address).collect();
+    assert_eq!(ended.len(), planned.len(), "write {n}");
+    assert_eq!(ended.into_iter().collect::<BTreeSet<_>>(), planned, "write {n}");
+    let mut told: BTreeMap<&Address, &Outcome> = BTreeMap::new();
+    let mut started = BTreeSet::new();
+    for event in &ran.events {
+        match event {
+            Event::ChangeStarted { address } => {
+                assert!(started.insert(address), "write {n}: {address} was started twice");
+                let change = ran.plan.changes.iter().find(|change| change.address == *address).unwrap();
+                for required in change.requires.iter().filter(|required| planned.contains(required)) {
+                    let before = told.get(required).copied();
+                    assert!(before.is_some_and(Outcome::is_well), "write {n}: {address} before {required}: {before:?}");
+                }
+            }
+            Event::ChangeEnded { address, outcome } => {
+                assert_eq!(told.insert(address, outcome), None, "write {n}: {address} ended twice");
+            }
+            _ => {}
+        }
+    }
+    for (address, outcome) in outcomes {
+        assert_eq!(told.get(address).copied(), Some(outcome), "write {n}: {address}");
+        // Whoever was skipped, or failed, names why.
+        if let Outcome::Skipped { because } = outcome {
+            let cause = told.get(because).copied();
+            assert!(
+                cause.is_some_and(|cause| !cause.is_well()),
+                "write {n}: {address} because of {because}: {cause:?}"
+            );
+        }
+    }
+}
+
+/// The next run goes on, and the one after it finds nothing to do.
+#[track_caller]
+fn assert_next_converges(estate: &mut Estate, clean: &Clean, what: &str) {
+    let ran = estate.run();
+    let applied = ran.applied.as_ref().unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let bad: Vec<_> = applied.outcomes.iter().filter(|(_, outcome)| !outcome.is_well()).collect();
+    assert!(bad.is_empty() && ran.plan.blocked.is_empty(), "{what}: {bad:#?} {:#?}", ran.plan.blocked);
+    assert_converged(estate, what);
+    assert_eq!(estate.inventory(), clean.inventory, "{what}: something is there twice, or missing");
+}
+
+#[track_caller]
+fn assert_converged(estate: &mut Estate, what: &str) {
+    estate.cloud.reset_calls();
+    let ran = estate.run();
+    let left: Vec<String> = ran.plan.changes.iter().map(|change| change.address.to_string()).collect();
+    assert!(left.is_empty(), "{what}: {left:#?}");
+    assert!(ran.plan.blocked.is_empty() && ran.plan.unreadable.is_empty(), "{what}: {:#?}", ran.plan);
+    assert_eq!(estate.cloud.mutating_calls(), 0, "{what}: a run in sync wrote");
+}
+
+/// How the change ended whose write went wrong: the only one that failed.
+#[track_caller]
+fn the_failure(ran: &Ran, n: u64) -> Option<Kind> {
+    let applied = match &ran.applied {
+        Ok(applied) => applied,
+        Err(NoLock::Failed(error)) => return Some(error.fault),
+        Err(other) => panic!("write {n}: {other:?}"),
+    };
+    let failed: Vec<Kind> = applied
+        .outcomes
+        .iter()
+        .filter_map(|(_, outcome)| match outcome {
+            Outcome::Failed(error) => Some(error.fault),
+            _ => None,
+        })
+        .collect();
+    assert!(failed.len() <= 1, "write {n}: one failure is one change's: {failed:?}");
+    failed.first().copied()
+}
+
+#[test]
+fn each_write_refused_once() {
+    let clean = clean();
+    let refused = Effect::Fail {
+        code: Some("AccessDenied".to_owned()),
+        status: Some(403),
+        message: Some("refused by the test".to_owned()),
+    };
+    for_every_write(&clean, |n| {
+        let (mut estate, ran) = run_into(n, &refused);
+        assert_eq!(the_failure(&ran, n), Some(Kind::Denied), "write {n}");
+        assert_next_converges(&mut estate, &clean, &format!("write {n} refused"));
+    });
+}
+
+#[test]
+fn each_write_throttled_once() {
+    let clean = clean();
+    for_every_write(&clean, |n| {
+        let (mut estate, ran) = run_into(n, &Effect::Throttle { fraction: 1.0, seed: 0 });
+        assert_eq!(the_failure(&ran, n), None, "write {n}: a throttled call is tried again");
+        assert_converged(&mut estate, &format!("write {n} throttled"));
+        assert_eq!(estate.inventory(), clean.inventory, "write {n} throttled");
+    });
+}
+
+#[test]
+fn each_write_carried_out_and_its_answer_lost() {
+    let clean = clean();
+    for_every_write(&clean, |n| {
+        let (mut estate, ran) = run_into(n, &Effect::Lose);
+        // Whether it is sent again is each call's own matter; that it is not known is no failure of any other kind.
+        let failure = the_failure(&ran, n);
+        assert!(matches!(failure, None | Some(Kind::Unreachable)), "write {n}: {failure:?}");
+        assert_next_converges(&mut estate, &clean, &format!("the answer to write {n} lost"));
+    });
+}
