@@ -15,13 +15,15 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_types::region::Region as SdkRegion;
 
-use crate::aws::clients::Aws;
+use crate::aws::clients::{Aws, Start};
+use crate::aws::rates::Rates;
 use crate::clock::{Clock, Simulated};
+use crate::model::Partition;
 use crate::report::Events;
 use crate::sandbox::{Cloud, Fate};
 
 /// What all accounts share, over a simulated cloud: the latency of answers passes on the simulated clock.
-pub(crate) fn aws_over(cloud: &Cloud, time: &Simulated, parallelism: usize, events: Events) -> Arc<Aws> {
+pub(crate) fn aws_over(cloud: &Cloud, time: &Simulated, parallelism: usize, rates: Rates, events: Events) -> Arc<Aws> {
     let (key, secret) = cloud.credentials();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -31,7 +33,8 @@ pub(crate) fn aws_over(cloud: &Cloud, time: &Simulated, parallelism: usize, even
         .retry_config(aws_config::retry::RetryConfig::disabled())
         .http_client(Wire { cloud: cloud.clone(), clock: time.clock() })
         .build();
-    Arc::new(Aws::with_config(config, parallelism, time.clock(), events))
+    let start = Start { profile: None, partition: Partition::Aws, parallelism, rates, clock: time.clock() };
+    Arc::new(Aws::with_config(config, &start, events))
 }
 
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::aws::tests::cloud::aws_over;
-use crate::aws::{Chain, MfaCodes};
+use crate::aws::{Chain, MfaCodes, Rates};
 use crate::clock::Simulated;
 use crate::config::{Loaded, Source, load};
 use crate::engine::{Applied, Enforce, LockTerms, NoLock, Rollout, Stop, Survey, SurveyOptions};
@@ -51,6 +51,8 @@ pub(super) struct Estate {
     folder: PathBuf,
     runs: u16,
     parallelism: usize,
+    /// Whether calls are paced by AWS's rates.
+    pub rates: Rates,
     watch: Option<Watch>,
 }
 
@@ -80,7 +82,7 @@ impl Estate {
         let cloud = Sandbox::in_process(&loaded.profiles, Options { clock, ..options });
         let folder = std::env::temp_dir().join(format!("baseline-engine-{}-{}", std::process::id(), fastrand::u64(..)));
         std::fs::create_dir(&folder).unwrap();
-        Estate { cloud, time, loaded, folder, runs: 0, parallelism: 64, watch: None }
+        Estate { cloud, time, loaded, folder, runs: 0, parallelism: 64, rates: Rates::Off, watch: None }
     }
 
     /// Reads, plans, and makes the changes, if there are any.
@@ -112,7 +114,7 @@ impl Estate {
                 told.lock().unwrap().push((clock.elapsed(), event));
             })
         };
-        let aws = aws_over(&self.cloud, &self.time, self.parallelism, events.clone());
+        let aws = aws_over(&self.cloud, &self.time, self.parallelism, self.rates, events.clone());
         let nobody = MfaCodes::from_fn(|_| Box::pin(async { Err("nobody to ask".to_owned()) }));
         let chain = Chain::new(aws, &self.loaded.profiles, nobody).unwrap();
         let profiles = &self.loaded.profiles;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::estate::{Estate, PROFILES, Ran, STANDARD};
+use crate::aws::Rates;
 use crate::model::AccountId;
 use crate::report::Event;
 use crate::sandbox::{Effect, Fault, Options, Tamper};
@@ -85,6 +86,7 @@ fn a_fifth_of_all_calls_throttled_and_all_of_them_slow() {
 #[test]
 fn at_the_rates_of_aws_nothing_is_throttled() {
     let mut estate = Estate::with(&two_projects(), STANDARD, Options { aws_rates: true, ..Options::default() });
+    estate.rates = Rates::Aws;
     estate.fault(latency(20, 20));
     let ran = estate.run();
     assert_all_well(&ran);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Address, Digest, Fault, OpError, Region, Target};
 use crate::plan::{Action, Change, Plan, Unreadable};
-use crate::report::{Halt, Outcome};
+use crate::report::{Halt, Outcome, Trouble, Wave};
 use crate::services::estate::{Estate, id, region};
 use crate::services::{Kind, Service};
 
@@ -107,8 +107,14 @@ fn every_event() -> Vec<Event> {
     let account = id("333333333333");
     let halts = [
         Halt::Interrupted,
-        Halt::TooManyFailures { wave: 2, failed: 3, tolerated: 1 },
-        Halt::Canary { account },
+        Halt::TooManyFailures {
+            wave: Wave::Declared(2),
+            failed: 3,
+            accounts: vec![account],
+            tolerated: 1,
+            overall: true,
+        },
+        Halt::Canary { account, trouble: Trouble::Found("a trail".to_owned()) },
         Halt::Locked { holder: "alice@laptop since …".to_owned() },
         Halt::LockLost,
     ];
@@ -145,7 +151,7 @@ fn every_event() -> Vec<Event> {
         Event::LockLocal { file: "/state/222222222222.lock".into() },
         Event::LockReleased,
         Event::ApplyStarted { changes: 4 },
-        Event::WaveStarted { wave: 1, accounts: 2, changes: 4 },
+        Event::WaveStarted { wave: Wave::Declared(1), accounts: 2, changes: 4 },
         Event::ChangeStarted { address: trail("us-east-1") },
     ];
     events.extend(outcomes.map(|outcome| Event::ChangeEnded { address: trail("us-east-1"), outcome }));
