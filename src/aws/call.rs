@@ -266,7 +266,11 @@ impl<'a> Call<'a> {
         let mut pace = limits.turn(line).await;
         let slot = loop {
             let credentials = self.session.ready().await?;
-            let slot = limits.slot(self.session.account).await;
+            // The lock's lease runs out while its renewal waits for the calls that it protects.
+            let slot = match self.session.is_own() {
+                true => Slot::beside(),
+                false => limits.slot(self.session.account).await,
+            };
             // Waiting for the slot may have taken long: what was true before it need not be any more.
             if let Some(credentials) = &credentials
                 && (!self.session.is_current(credentials)

@@ -165,7 +165,7 @@ pub enum Access {
     Read,
     /// Those on the write lists do, too.
     Write,
-    /// Besides reads, only what it takes to keep the tool's own lock, record and notices: they are counted apart.
+    /// Only what it takes to keep the tool's own lock, record and notices: they are counted apart.
     Own,
 }
 
@@ -374,6 +374,11 @@ impl Session {
         self.confirmed
     }
 
+    /// Whether it serves the tool's own lock, record and notices.
+    pub(super) fn is_own(&self) -> bool {
+        self.access == Access::Own
+    }
+
     fn guard(&self, service: &'static str) -> Guard {
         Guard { service, access: self.access, ledger: self.aws.ledger.clone() }
     }
@@ -430,10 +435,10 @@ impl Guard {
         let listed = |list: &[(&str, &str)]| list.contains(&(self.service, operation));
         match self.access {
             Access::Own if listed(OWN_WRITES) => Some(Purpose::Own),
-            Access::Own if listed(OWN_READS) => Some(Purpose::Read),
+            Access::Own => listed(OWN_READS).then_some(Purpose::Read),
             _ if is_read(self.service, operation) => Some(Purpose::Read),
             Access::Write => is_write(self.service, operation).then_some(Purpose::Write),
-            Access::Read | Access::Own => None,
+            Access::Read => None,
         }
     }
 }
@@ -443,7 +448,7 @@ impl Guard {
 #[error("{service}:{operation} is {}", match access {
     Access::Read => "not on the list of reads, and this run may only read",
     Access::Write => "neither on the list of reads nor on that of writes",
-    Access::Own => "neither on the list of reads nor what the lock, the record or a notice takes",
+    Access::Own => "not what the lock, the record or a notice takes",
 })]
 pub(super) struct Refused {
     service: &'static str,

@@ -62,6 +62,13 @@ pub(super) struct Slot<'a> {
     _of_all: Option<SemaphorePermit<'a>>,
 }
 
+impl Slot<'_> {
+    /// A slot beside those that are counted, for what must not wait behind the run's own calls.
+    pub(super) fn beside() -> Self {
+        Slot { _of_account: None, _of_all: None }
+    }
+}
+
 impl Limits {
     pub(super) fn new(parallelism: usize, rates: Rates, clock: Clock) -> Self {
         let slots = parallelism.max(1);

@@ -192,7 +192,7 @@ pub enum Event {
 
 impl Event {
     /// The names of all events, as documents spell them.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 21] = [
         "run_started",
         "reading_started",
         "regions_listed",
@@ -206,6 +206,7 @@ impl Event {
         "settled",
         "lock_awaited",
         "lock_taken",
+        "lock_local",
         "lock_released",
         "apply_started",
         "wave_started",
