@@ -31,9 +31,9 @@ pub(super) struct Hook<'a> {
 
 /// Runs the command to its end. What it prints goes to stderr: stdout is for our own data.
 ///
-/// It gets a process group of its own, so that one that does not end is killed with everything it started; a signal that
-/// ends us ends it, too.
-pub(super) async fn run(hook: Hook<'_>) -> Result<(), CliError> {
+/// It gets a process group of its own, so that one that does not end is killed with everything it started. A signal that
+/// is to end us ends it first, and is answered.
+pub(super) async fn run(hook: Hook<'_>) -> Result<Option<i32>, CliError> {
     let not_run = |source| CliError::HookNotRun { command: hook.command.to_owned(), source };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(not_run)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(not_run)?;
@@ -65,7 +65,7 @@ pub(super) async fn run(hook: Hook<'_>) -> Result<(), CliError> {
     };
     feed.abort();
     match ended {
-        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) if status.success() => Ok(None),
         Ok(Ok(status)) => Err(CliError::HookFailed { command: hook.command.to_owned(), how: how(status) }),
         Ok(Err(source)) => Err(not_run(source)),
         Err(None) => {
@@ -75,9 +75,7 @@ pub(super) async fn run(hook: Hook<'_>) -> Result<(), CliError> {
         }
         Err(Some(kind)) => {
             end(&mut child).await;
-            // As if nobody had listened: whoever waits for us is told by the signal.
-            let raised = signal_hook::low_level::emulate_default_handler(kind.as_raw_value());
-            raised.map_err(not_run)
+            Ok(Some(kind.as_raw_value()))
         }
     }
 }

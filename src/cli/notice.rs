@@ -78,6 +78,7 @@ impl UnattendedArgs {
         screen: &Screen,
     ) -> Exit {
         let mut failed = false;
+        run.signals.telling();
         if let Some(target) = target(run).filter(|_| self.tells(asked.args, screen)) {
             let told = tell(run, target, asked, plan, end, exit).await;
             match told {
@@ -99,9 +100,13 @@ impl UnattendedArgs {
                 exit: exit.code(),
                 patience: Duration::from_secs(self.on_drift_timeout),
             };
-            if let Err(error) = hook::run(hook).await {
-                super::error::say(&error, screen);
-                failed = true;
+            match run.signals.left_to(hook::run(hook)).await {
+                Ok(Some(signal)) => return Exit::Signal(signal),
+                Ok(None) => {}
+                Err(error) => {
+                    super::error::say(&error, screen);
+                    failed = true;
+                }
             }
         }
         if failed { Exit::Error } else { exit }

@@ -103,7 +103,7 @@ impl Progress {
                 "there is no log bucket to lock: only {} keeps other runs apart, and only on this machine",
                 file.display()
             )),
-            Event::Halted { why } => self.warn(&format!("nothing new is started: {why}")),
+            Event::Halted { why } => self.warn(&format!("nothing new is started: {why}; {}", why.hint())),
             _ => {}
         }
     }

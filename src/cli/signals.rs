@@ -27,11 +27,24 @@ pub(super) struct Signals(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether something may have been written.
-    writing: bool,
+    phase: Phase,
+    /// Whether a command that we started hears of signals first.
+    left: bool,
     /// The first signal.
     first: Option<i32>,
     count: usize,
+}
+
+/// What a signal would interrupt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// Nothing can have been written yet.
+    #[default]
+    Looking,
+    /// Changes are made.
+    Writing,
+    /// All is done, and others are told.
+    Telling,
 }
 
 impl Signals {
@@ -59,7 +72,20 @@ impl Signals {
 
     /// Says that from now on something may be written, so that a signal no longer ends the process at once.
     pub(super) fn writing(&self) {
-        self.state().writing = true;
+        self.state().phase = Phase::Writing;
+    }
+
+    /// Says that whatever was written has ended.
+    pub(super) fn telling(&self) {
+        self.state().phase = Phase::Telling;
+    }
+
+    /// Leaves signals to something that listens for them itself, until it has ended.
+    pub(super) async fn left_to<T>(&self, listener: impl Future<Output = T>) -> T {
+        self.state().left = true;
+        let ended = listener.await;
+        self.state().left = false;
+        ended
     }
 
     /// How the run ends: by the first signal, if there was any.
@@ -82,15 +108,22 @@ impl Signals {
     fn take(&self, signal: i32, stopper: &Stopper, progress: &Arc<Progress>, events: &Events) {
         // Held to the end: whoever wants to begin writing waits, and the process is gone before.
         let mut state = self.state();
+        if state.left {
+            return;
+        }
         state.first.get_or_insert(signal);
         state.count += 1;
         let name = name_of(signal);
-        match (state.writing, state.count) {
-            (false, _) => {
+        match (state.phase, state.count) {
+            (Phase::Looking | Phase::Telling, _) => {
                 let (progress, events) = (progress.clone(), events.clone());
                 let exit = Exit::Signal(signal).code();
+                let last = match state.phase {
+                    Phase::Looking => "stopped; nothing was written",
+                    _ => "stopped before everybody was told",
+                };
                 let said = in_time(move || {
-                    progress.interrupt(&format!("{name}: stopped; nothing was written"));
+                    progress.interrupt(&format!("{name}: {last}"));
                     events.tell(Event::RunEnded { exit, error: None });
                 });
                 if !said {
@@ -99,7 +132,7 @@ impl Signals {
                 }
                 die_of(signal);
             }
-            (true, 1) => {
+            (Phase::Writing, 1) => {
                 stopper.ask(Asked::Finish);
                 let progress = progress.clone();
                 in_time(move || {
@@ -109,7 +142,7 @@ impl Signals {
                     ));
                 });
             }
-            (true, 2) => {
+            (Phase::Writing, 2) => {
                 stopper.ask(Asked::Leave);
                 let progress = progress.clone();
                 in_time(move || {
@@ -119,7 +152,7 @@ impl Signals {
                     ));
                 });
             }
-            (true, _) => {
+            (Phase::Writing, _) => {
                 let clone = progress.clone();
                 let said = in_time(move || {
                     clone.interrupt(&format!(

@@ -11,6 +11,8 @@ from moto.config.models import ConfigBackend, ConfigRule
 from moto.guardduty import urls as guardduty_urls
 from moto.guardduty.models import Detector
 from moto.guardduty.responses import GuardDutyResponse
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
 
 
 def keep_other_features():
@@ -66,7 +68,31 @@ def keep_tags_of_config():
     ConfigBackend.put_aggregation_authorization = put_authorization_but_tags
 
 
+def judge_no_conditions():
+    """A statement whose condition does not hold does not apply (IAM User Guide, "Policy evaluation logic"); moto knows no
+    conditions of bucket policies and takes a Deny with one for a Deny of everything, and an Allow with one for a Deny
+    (iam/access_control.py, `is_action_permitted`). Here no condition holds: TLS is used, and nobody is a service."""
+    get_permission = FakeBucket.get_permission
+
+    def get_permission_of_the_unconditional(self, action, resource):
+        if self.policy is None:
+            return get_permission(self, action, resource)
+        whole = self.policy
+        document = json.loads(whole)
+        document["Statement"] = [one for one in document["Statement"] if "Condition" not in one]
+        if not document["Statement"]:
+            return PermissionResult.NEUTRAL
+        try:
+            self.policy = json.dumps(document).encode()
+            return get_permission(self, action, resource)
+        finally:
+            self.policy = whole
+
+    FakeBucket.get_permission = get_permission_of_the_unconditional
+
+
 def correct():
+    judge_no_conditions()
     keep_other_features()
     tag_detectors()
     keep_tags_of_config()

@@ -123,7 +123,8 @@ fn a_write_that_is_denied_fails_its_change_and_skips_what_requires_it() {
     estate.tamper(json!({ "do": "deny", "account": SECURITY, "operation": "s3:PutBucketPolicy" }));
     let ran = estate.apply(&["--format", "json"]).ended(1);
     let document = ran.json();
-    assert_eq!(document["result"], json!({ "applied": 1, "failed": 1, "skipped": 6, "not_started": 0 }));
+    let ended = json!({ "already_same": 0, "applied": 1, "failed": 1, "not_started": 0, "skipped": 6, "stale": 0 });
+    assert_eq!(document["result"], ended);
     assert_eq!(document["outcomes"].as_array().unwrap().len(), 8, "one outcome per change");
     assert_eq!(estate.state()["trails"], json!([]));
     crate::assert_screen!("write_denied", estate.apply(&[]).ended(1).out);

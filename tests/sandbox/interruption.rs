@@ -55,13 +55,12 @@ fn each<T: Sync>(items: &[T], check: impl Fn(&T) + Sync) {
     }
 }
 
-const WRITES: [&str; 14] = [
+const WRITES: [&str; 13] = [
     "kms:CreateKey",
     "kms:EnableKeyRotation",
     "kms:CreateAlias",
     "s3:CreateBucket",
     "s3:PutBucketPublicAccessBlock",
-    "s3:PutBucketOwnershipControls",
     "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration",
     "s3:PutLifecycleConfiguration",

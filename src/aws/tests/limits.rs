@@ -149,7 +149,6 @@ fn slowing_down_after_a_throttle_pays() {
         let ideal = calls as f64 / per_second;
         assert!(with.2.as_secs_f64() < ideal * 2.0 + 20.0, "{figures}");
     }
-    println!("{figures}");
 }
 
 #[test]
@@ -165,7 +164,6 @@ fn one_throttle_in_five_at_random_slows_a_run_down_but_little() {
         }
         answers
     });
-    println!("150 calls, one in five throttled: {took:?}");
     assert!(answers.iter().all(Result::is_ok));
     assert!(took < Duration::from_secs(75), "{took:?}");
 }
