@@ -187,7 +187,7 @@ fn what_was_told_is_told_again_where_it_is_lost() {
 fn where_what_was_told_is_kept() {
     let watched = Watched::new();
     watched.stop(PAYMENTS, HOME);
-    let ran = watched.estate.run(&["plan"]).ended(1);
+    let ran = watched.estate.run_with(&["plan"], &[("XDG_STATE_HOME", "")]).ended(1);
     assert!(ran.err.contains("help: set STATE_DIRECTORY, XDG_STATE_HOME or HOME, or say --notify never"), "{ran:?}");
     assert_eq!(watched.mails().len(), 0);
     watched.estate.run(&["plan", "--notify", "never"]).ended(2);

@@ -41,7 +41,7 @@ fn the_record_of_a_whole_apply_tells_what_the_run_told() {
     estate.make_queue("eu-west-1");
     estate.sandbox.reset_calls();
     let ran = estate.apply(&["--format", "json", "--events", FILE]).ended(0);
-    let writes = estate.writes();
+    let writes = estate.all_writes();
 
     let record = record(&estate);
     let mode = fs::metadata(estate.directory.path().join(FILE)).unwrap().permissions().mode();

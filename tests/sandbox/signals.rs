@@ -145,7 +145,7 @@ fn a_signal_while_it_reads_ends_the_run_at_once() {
     let slow = "role = \"arn:aws:iam::111111111111:role/Jump\"\n\
                 mfa_serial = \"arn:aws:iam::111111111111:mfa/alice\"\nmfa_command = [\"sh\", \"-c\", \"exec sleep 20 2>/dev/null\"]\nbaseline = false";
     let estate = Estate::new(&PROFILES.replacen("baseline = false", slow, 1), BASELINE);
-    for command in [&["plan"][..], &["apply", "--yes"], &["accounts"]] {
+    for command in [&["plan", "-v"][..], &["apply", "--yes", "-v"], &["accounts", "-v"]] {
         let mut running = Running::start(estate.command(command));
         running.until("reading ");
         running.send("INT");

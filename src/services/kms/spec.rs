@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{policy, topic_policy};
-use crate::model::{Address, Region, Target};
+use crate::model::{AccountId, Address, Region, Target};
 use crate::policy::{Actions, Effect, KEY_POLICY_MAX_BYTES, PrincipalType, Principals, Statement, Who};
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{
@@ -119,14 +119,18 @@ impl Key {
 }
 
 /// Whether a statement leaves everything about the key to its owner's own policies.
-fn keeps_owner(statement: &Statement, owner: Option<&str>) -> bool {
+fn keeps_owner(statement: &Statement, owner: Option<AccountId>) -> bool {
     let Actions::Action(actions) = &statement.actions else { return false };
     let Some(Principals::Principal(Who::Named(lists))) = &statement.principal else { return false };
     let names = lists.get(&PrincipalType::Aws).map_or(&[][..], Vec::as_slice);
     statement.effect == Effect::Allow
         && statement.conditions.is_empty()
         && actions.iter().any(|action| action.eq_ignore_ascii_case("kms:*"))
-        && names.iter().any(|name| owner.is_none_or(|owner| name.ends_with(owner)))
+        // An account's id and the ARN of its root mean the same (IAM User Guide, "AWS account principals").
+        && names.iter().any(|name| {
+            let is = |id: AccountId| name == id.as_str() || name.ends_with(&format!(":iam::{id}:root"));
+            owner.is_none_or(is)
+        })
 }
 
 impl Resource for Key {
@@ -154,8 +158,8 @@ impl Resource for Key {
         let survival = Survival { actions: &["kms:PutKeyPolicy", "kms:GetKeyPolicy"], resource: "*" };
         let mut refusals =
             self.policy.refusals(seen.map(|s| &s.policy), terms, "key policy", KEY_POLICY_MAX_BYTES, &survival);
-        let owner = terms.address.as_ref().map(|address| format!(":iam::{}:root", address.target.account));
-        if !self.policy.document.statements.iter().any(|statement| keeps_owner(statement, owner.as_deref())) {
+        let owner = terms.address.as_ref().map(|address| address.target.account);
+        if !self.policy.document.statements.iter().any(|statement| keeps_owner(statement, owner)) {
             refusals.push(
                 "the key policy would leave out the owner account's root: nobody could change the key any more"
                     .to_owned(),
