@@ -123,13 +123,13 @@ impl Lock {
             Some((bucket, session)) => s3::exists(session, bucket).await.map_err(NoLock::Failed)?,
             None => false,
         };
-        let mut made = None;
+        // By this run just now, by one that was killed, or by one elsewhere that comes after us: it is bare, or finished.
+        let made = place.as_ref().filter(|(bucket, _)| makes(plan, bucket)).map(|(bucket, _)| bucket.clone());
         let mut local = None;
         if !there {
             let path = local::path(&terms.folder, profiles.security);
             let held = Local::take(path.clone(), &contender).await?;
-            let planned = place.as_ref().filter(|(bucket, _)| makes(plan, bucket));
-            let Some((bucket, session)) = planned else {
+            let (Some((bucket, session)), Some(_)) = (&place, &made) else {
                 events.tell(Event::LockLocal { file: path });
                 return Ok(Lock { hold: Hold::Machine(held), made, events: events.clone() });
             };
@@ -137,7 +137,6 @@ impl Lock {
             if !s3::exists(session, bucket).await.map_err(NoLock::Failed)? {
                 // A change of the plan, and not one of the tool's own calls.
                 make(chain, profiles, bucket).await.map_err(NoLock::Failed)?;
-                made = Some(bucket.clone());
             }
             local = Some(held);
         }
@@ -151,7 +150,7 @@ impl Lock {
         Ok(Lock { hold: Hold::Bucket(kept), made, events: events.clone() })
     }
 
-    /// The bucket that had to be made to put the lock into it: the plan saw none.
+    /// The bucket that the plan saw none of, and that the lock is in by now.
     pub fn made(&self) -> Option<&Address> {
         self.made.as_ref()
     }

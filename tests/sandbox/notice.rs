@@ -197,7 +197,7 @@ fn where_what_was_told_is_kept() {
     let (given, xdg, home) = (folder("given"), folder("xdg"), folder("home"));
     let several = format!("{given}:/nowhere");
     for (environment, place) in [
-        (vec![("HOME", home.as_str())], "home/.local/state/baseline"),
+        (vec![("HOME", home.as_str()), ("XDG_STATE_HOME", "")], "home/.local/state/baseline"),
         (vec![("HOME", &home), ("XDG_STATE_HOME", &xdg)], "xdg/baseline"),
         (vec![("HOME", &home), ("XDG_STATE_HOME", &xdg), ("STATE_DIRECTORY", &several)], "given"),
     ] {

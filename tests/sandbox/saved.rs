@@ -196,18 +196,20 @@ fn an_account_that_cannot_be_entered_any_more_holds_up_no_other() {
     assert!(why[0].contains("it could not be read again: sts:AssumeRole"), "{why:#?}");
 }
 
+/// The trail that replaces those of each Region.
+const NEW: &str = "baseline-multi-region";
+
 #[test]
 fn what_is_to_be_removed_goes_by_the_saved_plan_too() {
     let estate = Estate::converged(PROFILES, BASELINE);
-    let renamed = BASELINE.replace("[cloudtrail]", "[cloudtrail]\nname = \"other\"");
-    estate.write_baseline(&renamed);
+    estate.write_baseline(&BASELINE.replace("[cloudtrail]", "[cloudtrail]\nmode = \"multi-region\""));
     estate.apply(&[]).ended(0);
     save(&estate, &["--prune", "-a", "payments"], 2);
     // Not where what replaces one is not as it should be by now.
-    estate.tamper(json!({ "do": "stop-logging", "account": PAYMENTS, "region": HOME, "name": "other" }));
+    estate.tamper(json!({ "do": "stop-logging", "account": PAYMENTS, "region": HOME, "name": NEW }));
     let (result, why) = apply(&estate, &[], 3);
     assert_eq!((result, estate.writes()), (json!({ "stale": 2 }), vec![]), "{why:#?}");
-    estate.admin(PAYMENTS).cloudtrail(HOME, "StartLogging", json!({ "Name": "other" }));
+    estate.admin(PAYMENTS).cloudtrail(HOME, "StartLogging", json!({ "Name": NEW }));
     assert_eq!(apply(&estate, &[], 0).0, json!({ "applied": 2 }));
     assert_eq!(apply(&estate, &[], 0), (json!({ "already_same": 2 }), vec![]));
 }

@@ -123,7 +123,8 @@ impl Estate {
             run: RunId::new(1_780_000_000, self.runs),
             owner: "test@here".to_owned(),
             timeout: Duration::from_secs(600),
-            lease: Duration::from_secs(120),
+            // Long beside an answer that takes half a minute.
+            lease: Duration::from_secs(900),
             folder: self.folder.clone(),
         };
         let (plan, applied) = self.time.runtime().block_on(async {
