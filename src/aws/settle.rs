@@ -26,6 +26,9 @@ pub struct Settling<'a> {
     pub patience: Duration,
 }
 
+/// Looks before patience ends: each may have waited long for its own turn, and what AWS did meanwhile was not seen.
+const LEAST_LOOKS: u32 = 4;
+
 impl Settling<'_> {
     /// Looks again and again until there is something to see, or patience ends; whoever watches the run is told.
     ///
@@ -42,7 +45,8 @@ impl Settling<'_> {
         let mut attempt = 1;
         let seen = loop {
             let seen = look().await?;
-            if seen.is_some() || clock.elapsed() + PAUSE >= start + self.patience {
+            let over = clock.elapsed() + PAUSE >= start + self.patience && attempt >= LEAST_LOOKS;
+            if seen.is_some() || over {
                 break seen;
             }
             self.session.aws.events.tell(Event::CallRetried {
