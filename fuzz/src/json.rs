@@ -80,7 +80,8 @@ impl Pool {
         document
     }
 
-    fn apply(&self, edit: &Edit, document: &mut Value) {
+    /// Makes one edit.
+    pub fn apply(&self, edit: &Edit, document: &mut Value) {
         let paths = paths(document);
         let at = |which: u16| index(paths.len(), which).map(|at| paths[at].clone());
         let mut change = |which: u16, change: &mut dyn FnMut(&mut Value)| {

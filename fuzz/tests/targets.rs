@@ -3,7 +3,9 @@
 
 use baseline_fuzz::files::{self, BASELINES, Both, PROFILES, Profiles};
 use baseline_fuzz::names::{self, NAMES, Name};
+use baseline_fuzz::plans::{self, PLANS, Saved};
 use baseline_fuzz::policies::{self, POLICIES, Pair};
+use baseline_fuzz::records::{self, Lines, RECORDS};
 use baseline_fuzz::tally::Tally;
 use bolero::check;
 
@@ -55,6 +57,36 @@ fn corpus_of_names() {
 }
 
 #[test]
+fn corpus_of_plans() {
+    let mut tally = Tally::new("the corpus of saved plans");
+    for seed in PLANS.seeds() {
+        let bytes = seed.text.as_bytes();
+        tally.count(bytes.len(), || {
+            assert!(plans::check(bytes), "{} is refused", seed.path.display());
+            true
+        });
+        // A few hundred bytes, and the last ones, where the digest is, each.
+        let (few, tail) = (bytes.len().div_ceil(200), bytes.len().saturating_sub(80));
+        for at in (0..tail).step_by(few).chain(tail..bytes.len()) {
+            plans::check_byte(bytes, (at, 1));
+        }
+    }
+}
+
+#[test]
+fn corpus_of_records() {
+    let mut tally = Tally::new("the corpus of records");
+    for seed in RECORDS.iter() {
+        let bytes = seed.text.as_bytes();
+        tally.count(bytes.len(), || {
+            assert!(records::check(bytes), "{} is refused", seed.path.display());
+            true
+        });
+        (0..bytes.len()).step_by(131).for_each(|cut| records::check_cut(bytes, cut));
+    }
+}
+
+#[test]
 fn profiles() {
     let mut tally = Tally::new("profiles");
     check!().with_type::<Profiles>().for_each(|input| {
@@ -94,5 +126,25 @@ fn names() {
     check!().with_type::<Name>().for_each(|input| {
         let text = input.text();
         tally.count(text.len(), || names::check(&text));
+    });
+}
+
+#[test]
+fn saved_plans() {
+    let mut tally = Tally::new("saved plans");
+    check!().with_type::<Saved>().for_each(|input| {
+        let text = input.text();
+        tally.count(text.len(), || plans::check(text.as_bytes()));
+        plans::check_byte(text.as_bytes(), input.byte(text.len()));
+    });
+}
+
+#[test]
+fn run_records() {
+    let mut tally = Tally::new("records of runs");
+    check!().with_type::<Lines>().for_each(|input| {
+        let text = input.text();
+        tally.count(text.len(), || records::check(text.as_bytes()));
+        records::check_cut(text.as_bytes(), input.cut(text.len()));
     });
 }

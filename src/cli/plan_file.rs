@@ -27,6 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Kept, CliError> {
 }
 
 /// Reads a saved plan.
+#[cfg(feature = "aws")]
 pub(super) fn read_plan(path: &Path) -> Result<SavedPlan, CliError> {
     plan(path, &bytes(path)?)
 }

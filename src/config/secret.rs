@@ -80,12 +80,39 @@ fn scan(text: &str, places: &mut Vec<Range<usize>>) {
         let fence = ["\"\"\"", "'''"].into_iter().find(|fence| value.starts_with(fence));
         let length = match (fence, value.chars().next()) {
             (Some(fence), _) => value[3..].find(fence).map_or(value.len(), |end| end + 6),
+            // Between the values there may be comments, such as the value before.
+            (None, Some('[' | '{')) => bracketed(value),
             // To the end of the line, whatever an escaped quotation mark or a missing one says about its end: other
             // keys can only follow in an inline table, and hiding them costs nothing.
             _ => value.find('\n').unwrap_or(value.len()),
         };
         places.push(from + blanks..from + blanks + length);
     }
+}
+
+/// How far a list or a table goes that begins here: to the end of the line in which its brackets close, or of the text.
+fn bracketed(text: &str) -> usize {
+    let (mut depth, mut quote, mut comment, mut escaped) = (0_usize, None, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '\n' => {
+                (quote, comment, escaped) = (None, false, false);
+                if depth == 0 {
+                    return at;
+                }
+            }
+            _ if comment || std::mem::take(&mut escaped) => {}
+            '\\' if quote == Some('"') => escaped = true,
+            _ if quote == Some(c) => quote = None,
+            _ if quote.is_some() => {}
+            '"' | '\'' => quote = Some(c),
+            '#' => comment = true,
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Finds what may be a secret in a URL, wherever it stands: a name and a password before the host, and all that comes
@@ -123,6 +150,10 @@ mod tests {
             "# external_id = \"hunter2\"\n",
             "externalid = 'hunter2'\n",
             "external_id = \"hunter2",
+            "external_id = [\n  \"x\", # hunter2\n]\n",
+            "external_id = [\n  \"]\", # hunter2 ]\n \"hunter2\" ]\n",
+            "broken = \nexternal_id = [\n  \"x\", # hunter2\n \"hunter2\" ]\n",
+            "broken = \nexternal_id = [ # ]\n  \"\\\"]\", 'hunter2'\n",
             "external_id = [\n \"x\",\n \"hunter2\" ]\n",
             "external_id = '''\nhunter2\n'''\n",
             "d = { external_id = \"hunter2\", role = \"x\" }\n",

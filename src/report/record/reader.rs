@@ -332,6 +332,9 @@ impl Fold {
             Event::ApplyStarted { .. } => record.applying = true,
             Event::ChangeStarted { address } => {
                 record.applying = true;
+                if self.ended.contains_key(&address) {
+                    return Err(format!("{address} had ended by then"));
+                }
                 self.under_way.insert(address);
             }
             Event::ChangeEnded { address, outcome } => {
