@@ -410,7 +410,7 @@ fn is_write(service: &str, operation: &str) -> bool {
 }
 
 /// What the tool's own lock, record and notices take: those that read, and those that write.
-const OWN_READS: &[(&str, &str)] = &[("s3", "GetObject")];
+const OWN_READS: &[(&str, &str)] = &[("s3", "GetObject"), ("s3", "HeadBucket")];
 const OWN_WRITES: &[(&str, &str)] = &[("s3", "PutObject"), ("sns", "Publish")];
 
 /// Whether an operation changes something, the tool's own lock, record and notices included.
