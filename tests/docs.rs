@@ -41,6 +41,11 @@ put the lock into it, `s3:CreateBucket` and `s3:PutBucketPublicAccessBlock`. It 
 a KMS key nor `s3:DeleteObject` is asked for. Each apply leaves a few versions of some 300 bytes, more in an hour's run:
 it is renewed every third of `--lock-lease`. They go by the bucket's own retention.
 
+`baseline apply --events FILE --events-to-bucket` puts a copy of the run's record there at the end of every apply that
+changed something, as `baseline/runs/DATE/RUN.jsonl`: `s3:PutObject` on `baseline/*`, and `s3:GetObject` where an answer
+got lost. It is written where nothing is (`If-None-Match`), encrypted and kept as the lock is, and is shown by
+`baseline show`; it lacks nothing but the call that makes it.
+
 Some calls make AWS ask for more than the action of their own name:
 
 - `config:PutConfigurationRecorder` and `events:PutTargets` hand a role over: `iam:PassRole` on

@@ -22,7 +22,7 @@ pub use call::{Call, found};
 pub use clients::{Access, Aws, Session, Start, StartError};
 pub use hint::iam_action;
 pub use ledger::Ledger;
-pub use objects::{OwnObject, Version};
+pub use objects::{Own, OwnObject, Version};
 pub use publish::publish;
 pub use rates::Rates;
 pub use regions::enabled_regions;

@@ -30,6 +30,15 @@ impl Version {
     }
 }
 
+/// What an object of the tool's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// To keep two applies apart.
+    Lock,
+    /// To keep the record of a run.
+    Record,
+}
+
 /// One object of the tool's own.
 #[derive(Debug, Clone)]
 pub struct OwnObject {
@@ -37,13 +46,14 @@ pub struct OwnObject {
     bucket: Address,
     key: String,
     owner: String,
+    own: Own,
 }
 
 impl OwnObject {
     /// An object in a bucket; the session has to be one of the bucket's account.
-    pub fn new(session: Arc<Session>, bucket: Address, key: String) -> Self {
+    pub fn new(session: Arc<Session>, bucket: Address, key: String, own: Own) -> Self {
         let owner = bucket.target.account.to_string();
-        OwnObject { session, bucket, key, owner }
+        OwnObject { session, bucket, key, owner, own }
     }
 
     /// Where it is, as people find it.
@@ -57,6 +67,11 @@ impl OwnObject {
     ///
     /// The call failed.
     pub async fn read(&self) -> Result<Option<(Vec<u8>, Version)>, OpError> {
+        self.read_up_to(MAX_BYTES).await
+    }
+
+    /// The same; of an object that is larger than this, no byte.
+    async fn read_up_to(&self, bytes: usize) -> Result<Option<(Vec<u8>, Version)>, OpError> {
         let region = &self.bucket.target.region;
         let answer = self
             .session
@@ -72,7 +87,7 @@ impl OwnObject {
             return Ok(None);
         };
         let version = Version::new(object.e_tag().unwrap_or_default());
-        if object.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|l| l > MAX_BYTES)) {
+        if object.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|l| l > bytes)) {
             return Ok(Some((Vec::new(), version)));
         }
         let body = object.body.collect().await.map_err(|error| OpError {
@@ -89,6 +104,20 @@ impl OwnObject {
             hint: None,
         })?;
         Ok(Some((body.into_bytes().to_vec(), version)))
+    }
+
+    /// Puts it where nothing is; whether it is there then, and nothing else.
+    ///
+    /// An attempt whose answer was lost may have put it there: what is in the way is read then.
+    ///
+    /// # Errors
+    ///
+    /// A call failed.
+    pub async fn put(&self, body: &[u8]) -> Result<bool, OpError> {
+        if self.write(body, None).await?.is_some() {
+            return Ok(true);
+        }
+        Ok(self.read_up_to(body.len()).await?.is_some_and(|(there, _)| there == body))
     }
 
     /// Writes it over this version, or where there is none over nothing; `None` where somebody else was faster.
@@ -111,9 +140,9 @@ impl OwnObject {
                     Some(Version(etag)) => put.if_match(etag),
                     None => put.if_none_match("*"),
                 };
-                // Not with the bucket's key, which may be another account's: what is in here is no secret.
+                // Not with the bucket's key, which may be another account's: what is in here is no credential.
                 let put = put.server_side_encryption(ServerSideEncryption::Aes256);
-                let put = put.content_type("application/json").body(ByteStream::from(body.to_vec()));
+                let put = put.content_type(self.own.content_type()).body(ByteStream::from(body.to_vec()));
                 super::send!(s3, region, put)
             })
             .await;
@@ -134,11 +163,30 @@ impl OwnObject {
                 _ => "",
             };
             error.hint = Some(format!(
-                "the lock that keeps two applies apart takes `s3:GetObject` and `s3:PutObject` on \
-                 arn:{partition}:s3:::{}/{}: allow them to {}{or}",
-                self.bucket.name, self.key, self.session.role
+                "{} on arn:{partition}:s3:::{}/{}: allow that to {}{or}",
+                self.own.takes(),
+                self.bucket.name,
+                self.key,
+                self.session.role
             ));
         }
         error
+    }
+}
+
+impl Own {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Own::Lock => "application/json",
+            Own::Record => "application/x-ndjson",
+        }
+    }
+
+    /// What it has to be allowed.
+    const fn takes(self) -> &'static str {
+        match self {
+            Own::Lock => "the lock that keeps two applies apart takes `s3:GetObject` and `s3:PutObject`",
+            Own::Record => "the copy of the record takes `s3:PutObject`, and `s3:GetObject` where an answer got lost,",
+        }
     }
 }

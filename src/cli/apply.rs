@@ -15,6 +15,7 @@ use super::locking::LockArgs;
 use super::notice::{self, Asked, UnattendedArgs};
 use super::plan::{self, LeaveArgs};
 use super::plan_file;
+use super::recording::CopyArgs;
 use super::rollout::{RolloutArgs, warn_of_idle_canary};
 use super::run::{Format, Run, RunArgs};
 use super::runtime::block_on;
@@ -51,6 +52,8 @@ pub(super) struct ApplyArgs {
     locking: LockArgs,
     #[command(flatten)]
     unattended: UnattendedArgs,
+    #[command(flatten)]
+    copying: CopyArgs,
     /// Does not ask
     #[arg(long)]
     yes: bool,
@@ -69,6 +72,7 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
     block_on(async {
         let run = Run::start(&args.run, Needs::Both, common, screen).await?;
         args.unattended.check(&run)?;
+        args.copying.check(&run, screen)?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let rollout = args.rollout.rollout(&run.loaded.profiles, &run.selection)?;
         let mut agreed = Agreed::plan(args, &run, baseline, saved, common, screen).await?;
@@ -90,7 +94,8 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
                 let error = run.signals.error(error);
                 let why = error.chain();
                 args.unattended.conclude(&run, asked, &plan, End::Broken { why: &why }, error.exit(), screen).await;
-                return Err(error);
+                // Its bucket may be made by then.
+                return args.copying.copy(&run, Err(error), common, screen).await;
             }
         };
         run.progress.finish();
@@ -100,11 +105,12 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let shown = report(&plan, &applied, args.run.format, common, screen);
         // Whoever does not even wait for what is under way does not wait for this either.
         if run.stop.asked() == engine::Asked::Leave {
-            return shown.map(|()| found);
+            return args.copying.copy(&run, shown.map(|()| found), common, screen).await;
         }
         // Also where nobody reads on: who is to be told is somebody else.
         let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
-        notice::ended(shown, found, run.signals.exit(exit))
+        let ended = notice::ended(shown, found, run.signals.exit(exit));
+        args.copying.copy(&run, ended, common, screen).await
     })
 }
 

@@ -140,6 +140,13 @@ pub(super) enum CliError {
         /// Why not.
         source: Box<crate::model::OpError>,
     },
+    /// The record could not be copied to the log bucket.
+    #[cfg(feature = "aws")]
+    #[error("the record of this run is not in the log bucket")]
+    Uncopied {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What was told could not be written down.
     #[cfg(feature = "aws")]
     #[error("cannot write {}: what was told is forgotten, and the next run tells it again", path.display())]
@@ -261,6 +268,17 @@ impl CliError {
             CliError::Silent { source, .. } => {
                 let again = "what was told before is unchanged, so that the next run tells this";
                 Some(source.hint.as_ref().map_or(again.to_owned(), |hint| format!("{hint}; {again}")))
+            }
+            #[cfg(feature = "aws")]
+            CliError::Uncopied { source } => {
+                let by_hand = "the file of --events is whole: copy it by hand";
+                match source.downcast_ref::<crate::engine::NoCopy>() {
+                    Some(crate::engine::NoCopy::Failed(error)) => {
+                        Some(error.hint.as_ref().map_or(by_hand.to_owned(), |hint| format!("{hint}; {by_hand}")))
+                    }
+                    Some(_) => Some(by_hand.to_owned()),
+                    None => None,
+                }
             }
             #[cfg(feature = "aws")]
             CliError::NoStateFolder => {

@@ -1,8 +1,12 @@
 //! The record of a run: written while it goes on, shown afterwards.
 
 #[cfg(feature = "aws")]
+mod copy;
+#[cfg(feature = "aws")]
 mod recorder;
 
+#[cfg(feature = "aws")]
+pub(super) use copy::CopyArgs;
 #[cfg(feature = "aws")]
 pub(super) use recorder::{EventArgs, Recorder};
 

@@ -134,6 +134,12 @@ impl Screen {
         let _ = self.recorder.set(recorder);
     }
 
+    /// The record, where there is one.
+    #[cfg(feature = "aws")]
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.get()
+    }
+
     /// Writes the end of the record: the exit code, which is another one where the record could not be written.
     #[cfg(feature = "aws")]
     pub(super) fn end_record(&self, exit: Exit, error: Option<String>) -> Exit {

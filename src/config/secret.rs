@@ -72,11 +72,14 @@ fn scan(text: &str, places: &mut Vec<Range<usize>>) {
         let start = before
             .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
             .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        let blanks = text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
+        let value = &text[from + blanks..];
+        if strsim::damerau_levenshtein(&before[start..], "endpoint") <= 2 {
+            places.extend(path(value).map(|path| from + blanks + path.start..from + blanks + path.end));
+        }
         if !is_secret_key(&before[start..]) {
             continue;
         }
-        let blanks = text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
-        let value = &text[from + blanks..];
         let fence = ["\"\"\"", "'''"].into_iter().find(|fence| value.starts_with(fence));
         let length = match (fence, value.chars().next()) {
             (Some(fence), _) => value[3..].find(fence).map_or(value.len(), |end| end + 6),
@@ -113,6 +116,14 @@ fn bracketed(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+/// What follows the host of an endpoint whose scheme was forgotten.
+fn path(value: &str) -> Option<Range<usize>> {
+    let line = value.lines().next().unwrap_or_default();
+    let whole = line.contains("://") || line.trim_start_matches(['"', '\'']).starts_with("arn:");
+    let start = line.find(['/', '?']).filter(|_| !whole)?;
+    Some(start + 1..line.len())
 }
 
 /// Finds what may be a secret in a URL, wherever it stands: a name and a password before the host, and all that comes
@@ -176,13 +187,16 @@ mod tests {
             ("# https://example.com#hunter2\n", "https://example.com#"),
             ("endpoint = \"http://example.com/x hunter2\"\n", "http://example.com/"),
             ("endpoint = \"http://example.com hunter2\"\n", "http://example.com "),
+            ("endpoint = \"example.com/hunter2\"\n", "example.com/"),
+            ("endpiont = 'example.com?hunter2'\n", "example.com?"),
         ] {
             let masked = mask(text);
             assert!(!masked.contains("hunter2") && masked.contains(shown), "{masked}");
             assert_eq!(masked.len(), text.len());
         }
-        let plain = "x = \"https://example.com/\"\n";
-        assert_eq!(mask(plain), plain);
+        for plain in ["x = \"https://example.com/\"\n", "endpoint = \"arn:aws:lambda:eu-west-1:1:function/x\"\n"] {
+            assert_eq!(mask(plain), plain);
+        }
     }
 
     #[test]

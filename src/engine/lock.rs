@@ -18,7 +18,7 @@ use self::keeper::Kept;
 use self::local::Local;
 use self::queue::Contender;
 use super::Stop;
-use crate::aws::{Access, Chain, OwnObject, Session, Version};
+use crate::aws::{Access, Chain, Own, OwnObject, Session, Version};
 use crate::config::{Baseline, Profiles};
 use crate::model::{AccountId, Address, OpError, RunId};
 use crate::plan::{Action, Plan};
@@ -77,12 +77,16 @@ fn key(security: AccountId) -> String {
 }
 
 /// Where the lock is, if a bucket is declared.
-fn bucket(profiles: &Profiles, baseline: &Baseline) -> Option<Address> {
+pub(super) fn bucket(profiles: &Profiles, baseline: &Baseline) -> Option<Address> {
     s3::address(&Declared { profiles, baseline, shared: &Shared::default() })
 }
 
 /// Enters the account that the bucket is in, for the tool's own calls.
-async fn enter(chain: &Chain, profiles: &Profiles, bucket: &Address) -> Result<Option<Arc<Session>>, OpError> {
+pub(super) async fn enter(
+    chain: &Chain,
+    profiles: &Profiles,
+    bucket: &Address,
+) -> Result<Option<Arc<Session>>, OpError> {
     let Some(account) = profiles.account(bucket.target.account) else { return Ok(None) };
     chain.enter(account, Access::Own).await.map(|session| Some(Arc::new(session)))
 }
@@ -141,7 +145,7 @@ impl Lock {
             local = Some(held);
         }
         let Some((bucket, session)) = place else { return Err(NoLock::Halted(Halt::Interrupted)) };
-        let object = Arc::new(OwnObject::new(session, bucket, key(profiles.security)));
+        let object = Arc::new(OwnObject::new(session, bucket, key(profiles.security), Own::Lock));
         let held = contender.take(&*object).await?;
         if let Some(local) = local {
             local.release();
@@ -214,7 +218,7 @@ impl Standing {
         if !s3::exists(&session, &bucket).await? {
             return Ok(None);
         }
-        let object = OwnObject::new(session, bucket, key(profiles.security));
+        let object = OwnObject::new(session, bucket, key(profiles.security), Own::Lock);
         let seen = object.read().await?.map(|(body, version)| (Content::of(&body), version));
         Ok(Some(Standing { object, seen }))
     }

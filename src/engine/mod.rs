@@ -1,6 +1,7 @@
 //! Reading the estate and changing it: everything concurrent, every failure kept to its own cell or change.
 
 mod apply;
+mod copy;
 mod dispatcher;
 mod enforce;
 mod lock;
@@ -12,6 +13,7 @@ mod survey;
 mod tests;
 
 pub use apply::Applied;
+pub use copy::{NoCopy, copy_record};
 pub use enforce::Enforce;
 pub use lock::{Content, Lock, LockTerms, NoLock, Record, Standing};
 pub use revise::Revised;

@@ -34,6 +34,12 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The day on which the run started (UTC), such as `2026-11-22`.
+    pub fn date(&self) -> String {
+        let part = |from: usize, to: usize| self.0.get(from..to).unwrap_or_default();
+        format!("{}-{}-{}", part(0, 4), part(4, 6), part(6, 8))
+    }
 }
 
 impl fmt::Display for RunId {
@@ -80,6 +86,7 @@ mod tests {
     fn it_says_when_the_run_started_and_reads_back() {
         let run = RunId::new(1_795_380_780, 0x1a2b);
         assert_eq!(run.as_str(), "20261122T205300Z-1a2b");
+        assert_eq!(run.date(), "2026-11-22");
         assert_eq!(run.as_str().parse(), Ok(run));
         for no in ["", "20261122T205300Z-1A2B", "20261122T205300Z-1a2b/", "20261122T205300Z_1a2b"] {
             assert!(no.parse::<RunId>().is_err(), "{no}");

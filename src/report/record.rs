@@ -30,8 +30,8 @@ pub const FORMAT: u32 = 1;
 /// While the estate is read, a retry is written down from this attempt on.
 const ATTEMPT_WHILE_READING: u32 = 3;
 
-/// The lines of one run.
-#[derive(Debug)]
+/// The lines of one run; a clone goes on from the same line.
+#[derive(Debug, Clone)]
 pub struct Lines {
     run: RunId,
     written: u64,

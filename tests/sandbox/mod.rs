@@ -3,6 +3,7 @@
 mod adoption;
 mod bucket;
 mod convergence;
+mod copy;
 mod credentials;
 mod cron;
 mod drift;

@@ -95,21 +95,23 @@ fn the_tools_own_writes_are_counted_apart_and_nothing_else_gets_through() {
     let get = || send!(aws_sdk_s3, region, own.s3().get_object().bucket("logs").key("lock"));
     let put = || send!(aws_sdk_s3, region, own.s3().put_object().bucket("logs").key("lock"));
     let delete = || send!(aws_sdk_s3, region, own.s3().delete_object().bucket("logs").key("lock"));
-    let list = || send!(aws_sdk_s3, region, own.s3().list_objects_v2().bucket("logs"));
+    let head = || send!(aws_sdk_s3, region, own.s3().head_bucket().bucket("logs"));
+    let policy = || send!(aws_sdk_s3, region, own.s3().get_bucket_policy().bucket("logs"));
     let describe = describe_trails(&own);
     script.run(async {
+        own.call(&region, "s3", "HeadBucket").run(head).await.unwrap();
         own.call(&region, "s3", "GetObject").run(get).await.unwrap();
         own.call(&region, "s3", "PutObject").run(put).await.unwrap();
         for error in [
             own.call(&region, "s3", "PutObject").run(delete).await.map(|_| ()).unwrap_err(),
-            own.call(&region, "s3", "ListObjectsV2").run(list).await.map(|_| ()).unwrap_err(),
+            own.call(&region, "s3", "GetBucketPolicy").run(policy).await.map(|_| ()).unwrap_err(),
             describe.await.unwrap_err(),
         ] {
             assert_eq!(error.fault, Fault::Refused);
             assert!(error.message.contains("not what the lock, the record or a notice takes"), "{error}");
         }
     });
-    assert_eq!((aws.ledger().own(), aws.ledger().mutating(), aws.ledger().total()), (1, 0, 2));
+    assert_eq!((aws.ledger().own(), aws.ledger().mutating(), aws.ledger().total()), (1, 0, 3));
     assert_eq!(ended(&script).len(), 1, "a write of the tool's own is in the record, too");
     let publish =
         || send!(aws_sdk_sns, region, own.sns().publish().topic_arn("arn:aws:sns:us-east-1:1:t").message("m"));

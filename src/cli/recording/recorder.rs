@@ -68,6 +68,28 @@ impl Recorder {
         }
     }
 
+    /// Whether what was written can be read again: a pipe or a device keeps nothing.
+    pub(in super::super) fn is_file(&self) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.file.as_ref().is_some_and(|file| file.get_ref().metadata().is_ok_and(|found| found.is_file()))
+    }
+
+    /// The record so far, with this as its end.
+    ///
+    /// # Errors
+    ///
+    /// It is not whole, or cannot be read.
+    pub(in super::super) fn ended(&self, exit: Exit, error: Option<String>) -> io::Result<Vec<u8>> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failed {
+            return Err(io::Error::other("the record is not whole"));
+        }
+        let mut record = std::fs::read(&state.path)?;
+        let end = Event::RunEnded { exit: exit.code(), error };
+        state.lines.clone().write(&end, SystemTime::now(), &mut record)?;
+        Ok(record)
+    }
+
     /// Writes the end; a record that could not be written makes it an error.
     pub(in super::super) fn end(&self, exit: Exit, error: Option<String>, screen: &Screen) -> Exit {
         self.write(&Event::RunEnded { exit: exit.code(), error });
