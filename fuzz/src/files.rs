@@ -110,10 +110,13 @@ pub fn plant(text: &str, which: u16) -> String {
     let mut places: Vec<(Range<usize>, &str)> = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(text);
     collect(table.get_ref(), which, &mut places);
-    // What the parser makes of a broken text is not to be relied on: only a whole line's value then.
+    // What the parser makes of a broken text is not to be relied on: only a whole line's value then, and not one that it
+    // takes from another key's line.
     places.retain(|(span, _)| {
         let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        errors.is_empty() || text[line..span.start].matches('=').count() == 1
+        let before = &text[line..span.start];
+        let own = before.contains("id") || before.contains("endpoint");
+        errors.is_empty() || before.matches('=').count() == 1 && own
     });
     places.sort_by_key(|(span, _)| span.start);
     let mut planted = text.to_owned();

@@ -392,6 +392,13 @@ fn whatever_else_is_wrong_is_refused_with_its_line() {
             with(&|lines| lines[1] = lines[0].replacen("\"record\":1,", "", 1).replacen(":1,", ":2,", 1)),
         ),
         (
+            "a change starts after its end",
+            "had ended by then",
+            with(&|lines| {
+                lines[10] = lines[7].replacen("\"seq\":8", "\"seq\":11", 1);
+            }),
+        ),
+        (
             "a change ends twice",
             "had ended by then",
             with(&|lines| {
