@@ -384,7 +384,8 @@ impl Provider {
         let session = Session::new(aws, self.step.account, self.step.caller.clone(), Access::Read, way, true);
         let session = session.paid_by(self.step.payer);
         let hop = &self.step.hop;
-        let call = session.call(&self.region, "sts", "AssumeRole");
+        let secret = hop.external_id.as_ref().map_or("", |id| id.reveal());
+        let call = session.call(&self.region, "sts", "AssumeRole").hiding(secret, "(the external id)");
         // A code works once: sent again after an answer that was lost, it would be refused, and blamed.
         let call = if code.is_some() { call.once() } else { call };
         let answer = call

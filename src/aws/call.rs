@@ -58,6 +58,7 @@ pub struct Call<'a> {
     settling: &'static [&'static str],
     settling_if: fn(&OpError) -> Option<Duration>,
     once: bool,
+    hidden: Option<(&'a str, &'a str)>,
 }
 
 /// How a call ended well.
@@ -96,7 +97,7 @@ impl<'a> Call<'a> {
         service: &'static str,
         operation: &'static str,
     ) -> Self {
-        Call { session, region, service, operation, settling: &[], settling_if: |_| None, once: false }
+        Call { session, region, service, operation, settling: &[], settling_if: |_| None, once: false, hidden: None }
     }
 
     /// Error codes that mean "not visible yet" here: they are waited out for up to two minutes.
@@ -118,6 +119,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+
+    /// Something secret that is sent, and what stands for it: some services repeat what they do not like.
+    #[must_use]
+    pub fn hiding(mut self, secret: &'a str, shown: &'a str) -> Self {
+        self.hidden = Some((secret, shown)).filter(|(secret, _)| !secret.is_empty());
         self
     }
 
@@ -223,6 +231,10 @@ impl<'a> Call<'a> {
                 Err(failed) => failed,
             };
             let mut error = error::translate(&failed, self, progress.attempts);
+            // Before anybody is told: of the retry, of the end, or of the error.
+            if let Some((secret, shown)) = self.hidden {
+                error.message = error.message.replace(secret, shown);
+            }
             tracing::debug!(attempt = progress.attempts, code = error.code, request_id = error.request_id, "failed");
             if error.fault == Fault::Throttled && !error.has_code(error::BUSY) {
                 aws.limits.throttled(&line);

@@ -20,6 +20,7 @@ mod overrides;
 mod quiet;
 mod record;
 mod saved;
+mod secrets;
 mod selection;
 mod services;
 mod signals;

@@ -376,6 +376,8 @@ impl Subscription {
         let answer = session
             .call(region, "sns", "Subscribe")
             .settling(FRESH)
+            // A URL may be a secret.
+            .hiding(endpoint, self.endpoint.shown())
             .run(|| {
                 let mut subscribe = session
                     .sns()
@@ -391,8 +393,6 @@ impl Subscription {
             })
             .await
             .map_err(|mut error| {
-                // SNS repeats what it was given, and a URL may be a secret.
-                error.message = error.message.replace(endpoint, self.endpoint.shown());
                 if error.fault == Fault::Denied {
                     error.hint = Some(format!(
                         "allow sns:Subscribe on {topic} to {}; the topic's policy has to admit account {} too, which \
