@@ -105,19 +105,16 @@ impl fmt::Debug for Both {
     }
 }
 
-/// The text with a secret in the place of every external id, under whatever spelling, and in every URL.
+/// The text with a secret in the place of every external id, under whatever spelling, and in every URL. One that is not
+/// TOML stays as it is: what a parser makes of a broken text may be anywhere, also where nobody would look for a secret;
+/// unit tests of the configuration have broken files with secrets in them.
 pub fn plant(text: &str, which: u16) -> String {
     let mut places: Vec<(Range<usize>, &str)> = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return text.to_owned();
+    }
     collect(table.get_ref(), which, &mut places);
-    // What the parser makes of a broken text is not to be relied on: only a whole line's value then, and not one that it
-    // takes from another key's line.
-    places.retain(|(span, _)| {
-        let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        let before = &text[line..span.start];
-        let own = before.contains("id") || before.contains("endpoint");
-        errors.is_empty() || before.matches('=').count() == 1 && own
-    });
     places.sort_by_key(|(span, _)| span.start);
     let mut planted = text.to_owned();
     let mut before = text.len();
