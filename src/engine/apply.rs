@@ -139,10 +139,7 @@ impl Apply<'_> {
 
     /// Reads the canary again; answers what is not as it should be there. What changes `later` is not expected yet.
     async fn read_canary(&self, account: AccountId, later: BTreeSet<&Address>) -> Option<String> {
-        let found = self.look_at(account, &later).await;
-        if found.is_none() {
-            return None;
-        }
+        self.look_at(account, &later).await?;
         self.chain.aws().clock().sleep(SECOND_LOOK).await;
         self.look_at(account, &later).await
     }

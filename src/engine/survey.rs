@@ -133,8 +133,8 @@ impl<'a> Survey<'a> {
             }
         }
         let mut entered = self.enter_all(&to_enter, known).await;
-        let mut plan = Plan::default();
-        plan.known = known.cloned().unwrap_or_else(|| self.regions_of(&entered, baseline));
+        let known = known.cloned().unwrap_or_else(|| self.regions_of(&entered, baseline));
+        let mut plan = Plan { known, ..Plan::default() };
         let mut shared = self.shared(&plan.known);
 
         // The holders of what all accounts share come next: the others are planned with what is known of it.

@@ -217,7 +217,7 @@ fn what_a_reader_has_no_use_for_is_left_out() {
     assert_eq!(record(&all), record(&all[..2]));
     let kept = [Event::CellRead { service, target, readable: false }, call_retried(3), call_retried(4)];
     for event in kept {
-        assert_ne!(record(&[&all[..], &[event.clone()]].concat()), record(&all[..2]), "{event:?}");
+        assert_ne!(record(&[&all[..], std::slice::from_ref(&event)].concat()), record(&all[..2]), "{event:?}");
     }
     // Once changes are made, each retry counts.
     for begin in [Event::ApplyStarted { changes: 1 }, Event::Planned { plan: Arc::default() }] {
@@ -287,7 +287,8 @@ fn a_killed_run_can_be_read_wherever_it_was_cut() {
     let complete = read(&whole).unwrap();
     let first = whole.iter().position(|byte| *byte == b'\n').unwrap();
     let (next, all) = (|end: usize| whole[end] == b'\n', whole.len());
-    let around_an_end = |end: &usize| next(*end) || (*end > 0 && next(end - 1)) || end % 41 == 0 || *end == all - 2;
+    let around_an_end =
+        |end: &usize| next(*end) || (*end > 0 && next(end - 1)) || end.is_multiple_of(41) || *end == all - 2;
     for end in (0..all).filter(around_an_end) {
         let read = read(&whole[..end]);
         if end < first {

@@ -48,7 +48,7 @@ fn plan() -> Plan {
                 address: desired.address.clone(),
                 spec: desired.spec.clone(),
                 arn: format!("arn:aws:kms:eu-west-1:{account}:key/{}", plan.changes.len()).parse().unwrap(),
-                ownership: if plan.changes.len() % 2 == 0 { Ownership::Ours } else { Ownership::Unmarked },
+                ownership: if plan.changes.len().is_multiple_of(2) { Ownership::Ours } else { Ownership::Unmarked },
             };
             let fields = match action {
                 Action::Create => Vec::new(),
