@@ -120,7 +120,7 @@ fn is_made_up(word: &str) -> bool {
     let parts: Vec<usize> = word.split('-').map(str::len).collect();
     let of_config = |kind: &&str| word.strip_prefix(*kind).is_some_and(|id| id.starts_with('-') && id.len() <= 9);
     (word.split('-').all(digits) && (parts == [8, 4, 4, 4, 12] || parts == [32]))
-        || ["config-aggregator", "config-rule"].iter().any(|kind| of_config(kind))
+        || ["config-aggregator", "config-rule"].iter().any(of_config)
 }
 
 /// A text without the ids that differ from estate to estate.
