@@ -104,6 +104,8 @@ struct Watch<'a> {
     reading: bool,
     canary_passed: bool,
     left: bool,
+    /// Whether it was told to start nothing new.
+    stopped: bool,
     over: bool,
 }
 
@@ -133,6 +135,7 @@ impl Watch<'_> {
             }
         }
         prop_assert!(self.over || !self.under_way.is_empty() || self.reading, "nothing will ever happen again");
+        prop_assert!(self.over || !self.stopped || self.halt.is_some(), "it goes on although it was told to stop");
         Ok(())
     }
 
@@ -164,6 +167,7 @@ impl Watch<'_> {
             }) || self.case.settled.iter().any(|(number, _)| *number == canary);
             if turn > Some(its_turn) && (has_any || self.case.canary_unread) {
                 prop_assert!(self.canary_passed && !self.case.canary_unread, "before the canary was looked at");
+                prop_assert!(self.is_canary_well(canary, its_turn), "the canary did not end well");
             }
         }
         self.under_way.insert(change);
@@ -172,6 +176,17 @@ impl Watch<'_> {
         let Bounds { changes, per_account, accounts: at_once } = self.case.bounds;
         prop_assert!(self.under_way.len() <= changes && same <= per_account && accounts.len() <= at_once);
         Ok(())
+    }
+
+    /// Whether all of the canary's changes ended well that its own step and those before it hold.
+    fn is_canary_well(&self, canary: usize, its_turn: Wave) -> bool {
+        let mut changes = self.case.changes.iter().zip(&self.turns).enumerate();
+        let settled = self.settled.iter().zip(&self.case.settled);
+        changes.all(|(index, ((number, ..), turn))| {
+            *number != canary
+                || turn.unwrap_or(its_turn) > its_turn
+                || self.ended.get(&index).is_some_and(Outcome::is_well)
+        }) && settled.filter(|(_, (number, _))| *number == canary).all(|((_, outcome), _)| outcome.is_well())
     }
 
     fn may_end(&mut self, change: usize, outcome: Outcome) -> Result<(), TestCaseError> {
@@ -281,6 +296,7 @@ fn try_case(case: &Case) -> Result<(), TestCaseError> {
         reading: false,
         canary_passed: false,
         left: false,
+        stopped: false,
         over: false,
     };
     let (mut dispatcher, decisions) = Dispatcher::start(&plan, &terms);
@@ -312,6 +328,7 @@ fn try_case(case: &Case) -> Result<(), TestCaseError> {
             (_, Some(change)) => Happened::Ended(change, Ok(None)),
             (_, None) => continue,
         };
+        watch.stopped |= matches!(happened, Happened::AskedToFinish | Happened::AskedToLeave | Happened::LockLost);
         if let (Happened::CanaryRead(found), true) = (&happened, watch.reading) {
             watch.reading = false;
             watch.canary_passed = found.is_none();

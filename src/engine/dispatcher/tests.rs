@@ -310,6 +310,49 @@ fn a_first_signal_lets_what_is_under_way_end_and_a_second_one_leaves_it() {
 }
 
 #[test]
+fn a_lost_lock_lets_what_is_under_way_end_and_starts_nothing_more() {
+    let plan = plan(&[(1, "a", &[]), (1, "b", &["a"]), (2, "c", &[])]);
+    let rollout = Rollout::default();
+    let (mut run, _) = Dispatcher::start(&plan, &terms(&rollout, &wave));
+    let lost = run.on(Happened::LockLost);
+    assert_eq!(halt(&lost), Some(&Halt::LockLost));
+    assert_eq!(ended(&lost).len(), 2, "{lost:?}");
+    assert_eq!(well(&mut run, 0), [Decision::End(0, Outcome::Applied), Decision::Over]);
+}
+
+#[test]
+fn nobody_follows_a_canary_of_which_something_was_skipped_or_stale() {
+    let canary = account(3);
+    let wave = |id| if id == canary { Wave::Canary } else { wave(id) };
+    let all = Tolerance::Accounts(9);
+    let rollout = Rollout { canary: Some(canary), max_failures: all, max_failures_overall: all };
+    let expected = Halt::Canary { account: canary, trouble: Trouble::Change };
+    // It failed nowhere itself: what it requires of a holder did.
+    let skipped = plan(&[(1, "a", &[]), (3, "b", &["a"]), (3, "c", &[]), (2, "d", &[])]);
+    let (mut run, first) = Dispatcher::start(&skipped, &terms(&rollout, &wave));
+    assert_eq!(started(&first), [0]);
+    assert_eq!(started(&badly(&mut run, 0)), [2]);
+    assert_eq!(halt(&well(&mut run, 2)), Some(&expected));
+
+    let stale = plan(&[(3, "b", &[]), (2, "c", &[])]);
+    let settled = [(address(3, "a"), Outcome::Stale { reason: "somebody changed it".to_owned() })];
+    let (mut run, first) = Dispatcher::start(&stale, &Terms { settled: &settled, ..terms(&rollout, &wave) });
+    assert_eq!(started(&first), [0]);
+    assert_eq!(halt(&well(&mut run, 0)), Some(&expected));
+}
+
+#[test]
+fn what_a_change_requires_is_known_by_what_this_run_made() {
+    let plan = plan(&[(1, "a", &[]), (1, "b", &["a"]), (1, "c", &[])]);
+    let rollout = Rollout::default();
+    let (mut run, _) = Dispatcher::start(&plan, &terms(&rollout, &together));
+    let made: Arn = "arn:aws:sns:us-east-1:111111111111:a".parse().unwrap();
+    run.on(Happened::Ended(0, Ok(Some(made.clone()))));
+    assert_eq!(run.known(&plan.changes[1]), BTreeMap::from([(plan.changes[0].address.clone(), made)]));
+    assert_eq!(run.known(&plan.changes[2]), BTreeMap::new(), "it requires nothing");
+}
+
+#[test]
 fn accounts_take_turns_and_none_takes_them_all() {
     let names: Vec<String> = (0..40).map(|n| format!("t{n:02}")).collect();
     // 30 changes of one account come first in the plan, then 10 of ten others.

@@ -115,6 +115,22 @@ fn what_is_as_it_was_is_left() {
 }
 
 #[test]
+fn what_is_left_is_what_was_planned_just_now_and_nothing_that_came_in_since() {
+    let mut bed = Bed::new();
+    bed.plan.changes.truncate(TRAIL);
+    // What a file says besides is not gone by.
+    for change in &mut bed.plan.changes {
+        change.reason = "as the file says".to_owned();
+        change.requires.clear();
+        change.depth = 7;
+    }
+    let fresh = bed.second.now.changes[..TRAIL].to_vec();
+    let revised = bed.second.settle(&bed.plan);
+    assert_eq!(revised.plan.changes, fresh);
+    assert_eq!(revised.settled, []);
+}
+
+#[test]
 fn what_was_made_since_is_the_same_and_what_refers_to_it_goes_on() {
     let key = arn("arn:aws:kms:eu-west-1:222222222222:key/1");
     let mut bed = Bed::new().without(KEY, Some(Fact::Present(key.clone())));
