@@ -16,7 +16,7 @@ pub struct Record {
     pub header: Header,
     /// The plan, where it got that far.
     pub plan: Option<Arc<Plan>>,
-    /// Whether changing began.
+    /// Whether changing began, or would have next.
     pub applying: bool,
     /// How the changes ended, in the order of the plan: those that ended, and those that a halt kept from starting.
     pub outcomes: Vec<(Address, Outcome)>,
@@ -366,6 +366,8 @@ impl Fold {
         let mut record = self.record;
         record.torn = torn;
         let planned = record.plan.iter().flat_map(|plan| &plan.changes).map(|change| &change.address);
+        // One that stops between the plan and the first change, while it takes the lock, has begun none of them.
+        record.applying |= record.ended.is_none() && record.header.command == "apply";
         let (mut outcomes, mut unknown, mut not_begun) = (Vec::new(), Vec::new(), Vec::new());
         for address in planned.filter(|_| record.applying) {
             if let Some(outcome) = self.ended.remove(address) {
