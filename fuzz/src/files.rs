@@ -109,6 +109,8 @@ impl fmt::Debug for Both {
 /// TOML stays as it is: what a parser makes of a broken text may be anywhere, also where nobody would look for a secret;
 /// unit tests of the configuration have broken files with secrets in them.
 pub fn plant(text: &str, which: u16) -> String {
+    // The corpus has it, too, and edits carry it anywhere.
+    let text = &text.replace(MARK, "00000000");
     let mut places: Vec<(Range<usize>, &str)> = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {

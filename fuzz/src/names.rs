@@ -146,8 +146,9 @@ fn round_trip_of_arn(text: &str) -> bool {
 
 fn check_address(text: &str, address: &Address) {
     assert_eq!(Address::new(address.target.clone(), address.kind, address.name.clone()), *address);
-    // An address is a glob that matches it, unless its name holds what means something in a glob.
-    if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+    // An address is a glob that matches it, unless its name holds what means something in a glob, or is longer than any
+    // name that AWS has.
+    if text.len() <= 900 && !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
         let glob: AddressGlob = text.parse().expect("a glob");
         assert!(glob.matches(address) && glob.touches(&address.target), "{text} does not match itself");
     }

@@ -22,7 +22,7 @@ pub use schema::{baseline_schema, profiles_schema};
 
 pub(crate) use at::{At, Section};
 pub(crate) use check::{Context, check_region};
-pub(crate) use problem::Findings;
+pub(crate) use problem::{Findings, printable};
 pub(crate) use read::table_name;
 pub(crate) use suggest::{closest, did_you_mean};
 

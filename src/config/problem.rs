@@ -109,7 +109,7 @@ impl Problem {
 
 /// The text with control characters spelt out: a key or value of the file that is quoted in a message cannot move the
 /// cursor or change colours.
-fn printable(text: String) -> String {
+pub(crate) fn printable(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }

@@ -80,7 +80,7 @@ fn as_many_failures_as_the_profiles_or_the_command_line_tolerate_stop_nothing() 
 fn security_goes_first_whatever_wave_the_others_declare() {
     let early = PROFILES.replace("groups = [\"prod\"]", "groups = [\"prod\"]\nwave = 0");
     let estate = Estate::new(&early, BASELINE);
-    estate.tamper(json!({ "do": "deny", "account": SECURITY, "operation": "s3:CreateBucket" }));
+    estate.tamper(json!({ "do": "deny", "account": SECURITY, "operation": "s3:PutBucketPolicy" }));
     let document = estate.apply(&["--format", "json"]).ended(1).json();
     assert_eq!(accounts_of(&document, "applied"), [SECURITY], "its key");
     assert!(!was_written_to(&estate, PAYMENTS) && !was_written_to(&estate, LEDGER), "{:?}", estate.writes());

@@ -139,7 +139,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SavedPlan, PlanFileError> {
 }
 
 fn malformed(error: serde_json::Error) -> PlanFileError {
-    PlanFileError::Malformed(error.to_string())
+    PlanFileError::Malformed(crate::config::printable(error.to_string()))
 }
 
 /// What a file is that is no saved plan.

@@ -238,7 +238,7 @@ fn is_end(byte: &u8) -> bool {
 
 /// What was wrong with a line, without the line's number in itself, which is always 1.
 fn said(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+    let text = crate::config::printable(error.to_string());
     text.split_once(" at line ").map_or(text.clone(), |(what, _)| format!("{what} at column {}", error.column()))
 }
 
