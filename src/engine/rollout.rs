@@ -74,6 +74,6 @@ wave = 7
         assert_eq!(wave("555555555555", Some("555555555555")), Wave::Canary);
         assert_eq!(wave("555555555555", Some("444444444444")), Wave::Declared(7));
         assert_eq!(wave("444444444444", None), Wave::Declared(1));
-        assert_eq!(wave("111111111111", None), Wave::Declared(0));
+        assert_eq!(wave("111111111111", None), Wave::Declared(1));
     }
 }

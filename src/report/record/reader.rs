@@ -367,7 +367,7 @@ impl Fold {
         record.torn = torn;
         let planned = record.plan.iter().flat_map(|plan| &plan.changes).map(|change| &change.address);
         // One that stops between the plan and the first change, while it takes the lock, has begun none of them.
-        record.applying |= record.ended.is_none() && record.header.command == "apply";
+        record.applying |= record.plan.is_some() && record.ended.is_none() && record.header.command == "apply";
         let (mut outcomes, mut unknown, mut not_begun) = (Vec::new(), Vec::new(), Vec::new());
         for address in planned.filter(|_| record.applying) {
             if let Some(outcome) = self.ended.remove(address) {
