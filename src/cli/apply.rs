@@ -26,8 +26,7 @@ use crate::engine::{self, Applied, Enforce, Revised, Rollout, Survey, SurveyOpti
 use crate::model::Address;
 use crate::plan::file::SavedPlan;
 use crate::plan::{Plan, check};
-use crate::report::notice::End;
-use crate::report::{Event, Outcome, human, json};
+use crate::report::{Event, Halt, Outcome, human, json};
 use crate::services::Terms;
 
 /// Plans, shows the plan, asks, and makes the changes; or makes those of a plan that was saved.
@@ -88,16 +87,7 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         }
         let asked = Asked { command: "apply", args: &args.run, common };
         let plan = agreed.plan.clone();
-        let applied = match agreed.enforce(args, &run, baseline, &rollout).await {
-            Ok(applied) => applied,
-            Err(error) => {
-                let error = run.signals.error(error);
-                let why = error.chain();
-                args.unattended.conclude(&run, asked, &plan, End::Broken { why: &why }, error.exit(), screen).await;
-                // Its bucket may be made by then.
-                return args.copying.copy(&run, Err(error), common, screen).await;
-            }
-        };
+        let applied = agreed.enforce(args, &run, baseline, &rollout).await;
         run.progress.finish();
         let ledger = run.chain.aws().ledger();
         tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), own = ledger.own(), "requests sent");
@@ -162,16 +152,10 @@ impl Agreed {
     }
 
     /// Makes them, if there are any.
-    async fn enforce(
-        &mut self,
-        args: &ApplyArgs,
-        run: &Run,
-        baseline: &Baseline,
-        rollout: &Rollout,
-    ) -> Result<Applied, CliError> {
+    async fn enforce(&mut self, args: &ApplyArgs, run: &Run, baseline: &Baseline, rollout: &Rollout) -> Applied {
         let settled = std::mem::take(&mut self.settled);
         if self.to_make().changes.is_empty() {
-            return Ok(Applied { outcomes: settled, ..Applied::default() });
+            return Applied { outcomes: settled, ..Applied::default() };
         }
         run.signals.writing();
         let enforce = Enforce {
@@ -180,14 +164,14 @@ impl Agreed {
             baseline,
             options: &self.options,
             rollout,
-            lock: &args.locking.terms(run)?,
+            lock: &args.locking.terms(run),
             stop: &run.stop,
             events: &run.events,
         };
-        let mut applied = enforce.run(self.to_make()).await?;
+        let mut applied = enforce.run(self.to_make()).await;
         applied.outcomes = in_order(&self.plan, settled, applied.outcomes);
         applied.waits = run.waits();
-        Ok(applied)
+        applied
     }
 }
 
@@ -288,7 +272,8 @@ fn report(
 
 /// An error dominates, then incomplete.
 fn exit(plan: &Plan, applied: &Applied) -> Exit {
-    let failed = applied.count(|outcome| matches!(outcome, Outcome::Failed(_))) > 0;
+    let failed = applied.count(|outcome| matches!(outcome, Outcome::Failed(_))) > 0
+        || applied.halted.as_ref().is_some_and(Halt::is_error);
     let unfinished = applied.count(|outcome| !outcome.is_well()) > 0;
     match plan::exit(plan) {
         Exit::Error => Exit::Error,

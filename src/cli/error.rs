@@ -101,36 +101,10 @@ pub(super) enum CliError {
     #[cfg(feature = "aws")]
     #[error("cannot get ready to call AWS")]
     Start(#[from] crate::aws::StartError),
-    /// The lock could not be asked for.
-    #[cfg(feature = "aws")]
-    #[error("cannot take the lock, and nothing was changed")]
-    Lock(#[source] Box<crate::model::OpError>),
     /// The lock could not be looked at or released.
     #[cfg(feature = "aws")]
     #[error("cannot release the lock")]
     Unlock(#[source] Box<crate::model::OpError>),
-    /// The lock that holds on this machine cannot be had.
-    #[cfg(feature = "aws")]
-    #[error("cannot use {} to keep two runs apart, and nothing was changed", path.display())]
-    LocalLock {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The run was halted before anything was started.
-    #[cfg(feature = "aws")]
-    #[error("nothing was changed: {0}")]
-    Halted(crate::report::Halt),
-    /// Something went wrong in a run that a signal had ended.
-    #[cfg(feature = "aws")]
-    #[error("{error}")]
-    Interrupted {
-        /// The first signal.
-        signal: i32,
-        /// What went wrong.
-        error: Box<CliError>,
-    },
     /// The topic of `[notify.run]` could not be told.
     #[cfg(feature = "aws")]
     #[error("nobody was told of this run: {topic} did not take the message")]
@@ -189,31 +163,7 @@ pub(super) enum CliError {
     Stdout(#[source] io::Error),
 }
 
-#[cfg(feature = "aws")]
-impl From<crate::engine::NoLock> for CliError {
-    fn from(error: crate::engine::NoLock) -> Self {
-        use crate::engine::NoLock;
-        match error {
-            NoLock::Failed(error) => CliError::Lock(Box::new(error)),
-            NoLock::Local { path, source } => CliError::LocalLock { path, source },
-            NoLock::Halted(why) => CliError::Halted(why),
-        }
-    }
-}
-
 impl CliError {
-    /// The error with everything behind it, on one line.
-    #[cfg(feature = "aws")]
-    pub(super) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(next) = cause {
-            text = format!("{text}: {next}");
-            cause = next.source();
-        }
-        text
-    }
-
     pub(super) fn from_stdout(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { CliError::StdoutClosed } else { CliError::Stdout(error) }
     }
@@ -229,10 +179,6 @@ impl CliError {
             CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
             CliError::Usage(_) | CliError::Recorded { .. } => Exit::Usage,
-            #[cfg(feature = "aws")]
-            CliError::Interrupted { signal, .. } => Exit::Signal(*signal),
-            #[cfg(feature = "aws")]
-            CliError::Halted(_) => Exit::Incomplete,
             _ => Exit::Error,
         }
     }
@@ -285,7 +231,7 @@ impl CliError {
                 Some("set STATE_DIRECTORY, XDG_STATE_HOME or HOME, or say --notify never".to_owned())
             }
             #[cfg(feature = "aws")]
-            CliError::Lock(error) | CliError::Unlock(error) => error.hint.clone(),
+            CliError::Unlock(error) => error.hint.clone(),
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }
@@ -302,8 +248,6 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
 pub(super) fn say(error: &CliError, screen: &Screen) {
     match error {
         CliError::StdoutClosed => {}
-        #[cfg(feature = "aws")]
-        CliError::Interrupted { error, .. } => drop(report(error, screen)),
         CliError::Files(problems) => {
             screen.error(&render(problems, screen));
             screen.error(&format!("error: {problems}"));

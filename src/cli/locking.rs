@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::error::CliError;
 use super::run::Run;
 use crate::engine::LockTerms;
 
@@ -26,14 +25,14 @@ pub(super) const DEFAULT_LEASE: &str = "2m";
 
 impl LockArgs {
     /// What holds for this run.
-    pub(super) fn terms(&self, run: &Run) -> Result<LockTerms, CliError> {
-        Ok(LockTerms {
+    pub(super) fn terms(&self, run: &Run) -> LockTerms {
+        LockTerms {
             run: run.id.clone(),
             owner: owner(),
             timeout: self.lock_timeout,
             lease: self.lock_lease,
             folder: folder(),
-        })
+        }
     }
 }
 

@@ -141,7 +141,7 @@ fn target(run: &Run) -> Option<&NotifyRun> {
 fn document(plan: &Plan, end: End<'_>) -> Value {
     match end {
         End::Applied { outcomes, halted } => json::apply_value(plan, &json::Ended { outcomes, halted, waits: &[] }),
-        End::Looked | End::Broken { .. } => json::plan_value(plan),
+        End::Looked => json::plan_value(plan),
     }
 }
 

@@ -12,7 +12,6 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator;
 
-use super::error::CliError;
 use super::exit::{Exit, die_of};
 use super::progress::Progress;
 use crate::engine::{Asked, Stop, Stopper};
@@ -91,14 +90,6 @@ impl Signals {
     /// How the run ends: by the first signal, if there was any.
     pub(super) fn exit(&self, otherwise: Exit) -> Exit {
         self.state().first.map_or(otherwise, Exit::Signal)
-    }
-
-    /// An error at the end of a run, with the first signal, if there was any.
-    pub(super) fn error(&self, error: CliError) -> CliError {
-        match self.state().first {
-            Some(signal) => CliError::Interrupted { signal, error: Box::new(error) },
-            None => error,
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

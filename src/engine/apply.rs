@@ -56,6 +56,8 @@ pub(super) struct Apply<'a> {
     pub agreed: &'a Plan,
     /// What of it has ended already.
     pub settled: &'a [(Address, Outcome)],
+    /// The change that taking the lock began.
+    pub begun: Option<&'a Address>,
     pub stop: &'a Stop,
     pub events: &'a Events,
 }
@@ -94,7 +96,9 @@ impl Apply<'_> {
                     }
                     Decision::Start(index) => {
                         let change = &plan.changes[index];
-                        self.events.tell(Event::ChangeStarted { address: change.address.clone() });
+                        if self.begun != Some(&change.address) {
+                            self.events.tell(Event::ChangeStarted { address: change.address.clone() });
+                        }
                         let known = dispatcher.known(change);
                         under_way.push(async move { (index, make(change, &known, doors).await) }.boxed());
                     }

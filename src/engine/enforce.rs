@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::apply::Apply;
-use super::lock::{Lock, LockTerms, NoLock};
+use super::lock::{Lock, LockTerms, NoLock, PlannedBucket};
 use super::{Applied, Asked, Revised, Rollout, Stop, Survey, SurveyOptions};
 use crate::aws::Chain;
 use crate::config::{Baseline, Profiles};
@@ -33,35 +33,32 @@ pub struct Enforce<'a> {
 
 impl Enforce<'_> {
     /// Makes the changes of a plan that are still right, and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// The lock could not be asked for. That somebody else has it is no error: nothing was started then.
-    pub async fn run(&self, plan: &Plan) -> Result<Applied, NoLock> {
+    pub async fn run(&self, plan: &Plan) -> Applied {
         let taken = Lock::take(self.chain, self.profiles, self.baseline, plan, self.lock, self.stop, self.events).await;
         let lock = match taken {
             Ok(lock) => lock,
-            Err(NoLock::Halted(why)) => return Ok(self.not_started(plan, why)),
-            Err(error) => return Err(error),
+            Err(NoLock { why, begun }) => return self.not_started(plan, why, begun.as_ref()),
         };
+        let PlannedBucket { made, begun } = lock.bucket();
+        let begun = made.as_ref().filter(|_| *begun);
         let survey = Survey::new(self.chain, self.profiles, self.events);
         let revised = tokio::select! {
             biased;
             // Nothing is under way yet.
             () = self.stop.until(Asked::Finish) => Err(Halt::Interrupted),
             () = lock.lost() => Err(Halt::LockLost),
-            revised = survey.revise(self.baseline, self.options, plan, lock.made()) => Ok(revised),
+            revised = survey.revise(self.baseline, self.options, plan, made.as_ref()) => Ok(revised),
         };
         let applied = match revised {
-            Ok(revised) => self.apply(plan, revised, &lock).await,
-            Err(why) => self.not_started(plan, why),
+            Ok(revised) => self.apply(plan, revised, &lock, begun).await,
+            Err(why) => self.not_started(plan, why, begun),
         };
         lock.release().await;
-        Ok(applied)
+        applied
     }
 
     /// Makes what is left of the plan; answers every change of it.
-    async fn apply(&self, plan: &Plan, revised: Revised, lock: &Lock) -> Applied {
+    async fn apply(&self, plan: &Plan, revised: Revised, lock: &Lock, begun: Option<&Address>) -> Applied {
         for (address, outcome) in &revised.settled {
             self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
@@ -73,6 +70,7 @@ impl Enforce<'_> {
             rollout: self.rollout,
             agreed: plan,
             settled: &revised.settled,
+            begun,
             stop: self.stop,
             events: self.events,
         };
@@ -82,15 +80,22 @@ impl Enforce<'_> {
         Applied { outcomes, ..applied }
     }
 
-    /// Every change, when the run ended before any was started.
-    fn not_started(&self, plan: &Plan, why: Halt) -> Applied {
+    /// Every change, when the run ended before its turn came. `begun` is the bucket that the lock was to be put into.
+    fn not_started(&self, plan: &Plan, why: Halt, begun: Option<&Address>) -> Applied {
         self.events.tell(Event::Halted { why: why.clone() });
-        let outcome = Outcome::NotStarted { why: why.clone() };
         let mut outcomes = Vec::new();
         for change in &plan.changes {
             let address = change.address.clone();
+            let outcome = match (begun, &why) {
+                (Some(bucket), Halt::NoLock { error }) if *bucket == address => Outcome::Failed((**error).clone()),
+                (Some(bucket), Halt::NoLock { .. }) => Outcome::Skipped { because: bucket.clone() },
+                (Some(bucket), _) if *bucket == address => Outcome::Stale {
+                    reason: format!("it was made and closed to the public, for the lock to be put into it, and {why}"),
+                },
+                _ => Outcome::NotStarted { why: why.clone() },
+            };
             self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
-            outcomes.push((address, outcome.clone()));
+            outcomes.push((address, outcome));
         }
         Applied { outcomes, halted: Some(why), waits: Vec::new() }
     }

@@ -41,27 +41,39 @@ pub struct LockTerms {
     pub folder: PathBuf,
 }
 
-/// Why there is no lock.
-#[derive(Debug)]
-pub enum NoLock {
-    /// Somebody else has it, or the run was asked to stop while it waited.
-    Halted(Halt),
-    /// The bucket could not be asked.
-    Failed(OpError),
-    /// The local lock's file cannot be had.
-    Local {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
 /// A lock that is held.
 pub struct Lock {
     hold: Hold,
-    made: Option<Address>,
+    bucket: PlannedBucket,
     events: Events,
+}
+
+/// The bucket that the lock lies in, as far as making it is a change of the plan.
+#[derive(Debug, Clone, Default)]
+pub struct PlannedBucket {
+    /// The bucket, where the plan saw none and makes it: by now it is there, and bare.
+    pub made: Option<Address>,
+    /// Whether taking the lock began that change.
+    pub begun: bool,
+}
+
+/// Why there is no lock.
+#[derive(Debug)]
+pub struct NoLock {
+    /// Why nothing is started.
+    pub why: Halt,
+    /// The change that was begun all the same: that of the bucket to put the lock into.
+    pub begun: Option<Address>,
+}
+
+impl From<Halt> for NoLock {
+    fn from(why: Halt) -> Self {
+        NoLock { why, begun: None }
+    }
+}
+
+fn not_asked(error: OpError) -> Halt {
+    Halt::NoLock { error: Box::new(error) }
 }
 
 enum Hold {
@@ -106,7 +118,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Why it is not ours; nothing was written then that anybody has to take back.
+    /// Why it is not ours, and whether the bucket was begun; nothing else was written then.
     pub async fn take(
         chain: &Chain,
         profiles: &Profiles,
@@ -120,43 +132,48 @@ impl Lock {
         let record = Record::new(terms.run.clone(), &terms.owner, terms.lease, clock.wall());
         let contender = Contender { record, timeout: terms.timeout, began: clock.elapsed(), clock, stop, events };
         let place = match bucket(profiles, baseline) {
-            Some(bucket) => enter(chain, profiles, &bucket).await.map_err(NoLock::Failed)?.map(|s| (bucket, s)),
+            Some(bucket) => enter(chain, profiles, &bucket).await.map_err(not_asked)?.map(|s| (bucket, s)),
             None => None,
         };
         let there = match &place {
-            Some((bucket, session)) => s3::exists(session, bucket).await.map_err(NoLock::Failed)?,
+            Some((bucket, session)) => s3::exists(session, bucket).await.map_err(not_asked)?,
             None => false,
         };
         // By this run just now, by one that was killed, or by one elsewhere that comes after us: it is bare, or finished.
         let made = place.as_ref().filter(|(bucket, _)| makes(plan, bucket)).map(|(bucket, _)| bucket.clone());
+        let mut bucket_of_lock = PlannedBucket { made, begun: false };
         let mut local = None;
         if !there {
             let path = local::path(&terms.folder, profiles.security);
             let held = Local::take(path.clone(), &contender).await?;
-            let (Some((bucket, session)), Some(_)) = (&place, &made) else {
+            let (Some((bucket, session)), Some(_)) = (&place, &bucket_of_lock.made) else {
                 events.tell(Event::LockLocal { file: path });
-                return Ok(Lock { hold: Hold::Machine(held), made, events: events.clone() });
+                return Ok(Lock { hold: Hold::Machine(held), bucket: bucket_of_lock, events: events.clone() });
             };
             // Whoever had the local lock before may have made it.
-            if !s3::exists(session, bucket).await.map_err(NoLock::Failed)? {
+            if !s3::exists(session, bucket).await.map_err(not_asked)? {
                 // A change of the plan, and not one of the tool's own calls.
-                make(chain, profiles, bucket).await.map_err(NoLock::Failed)?;
+                events.tell(Event::ChangeStarted { address: bucket.clone() });
+                bucket_of_lock.begun = true;
+                let made = make(chain, profiles, bucket).await;
+                made.map_err(|error| NoLock { why: not_asked(error), begun: Some(bucket.clone()) })?;
             }
             local = Some(held);
         }
-        let Some((bucket, session)) = place else { return Err(NoLock::Halted(Halt::Interrupted)) };
+        let Some((bucket, session)) = place else { return Err(Halt::Interrupted.into()) };
+        let begun = bucket_of_lock.begun.then(|| bucket.clone());
         let object = Arc::new(OwnObject::new(session, bucket, key(profiles.security), Own::Lock));
-        let held = contender.take(&*object).await?;
+        let held = contender.take(&*object).await.map_err(|why| NoLock { why, begun })?;
         if let Some(local) = local {
             local.release();
         }
         let kept = Kept::start(object, clock.clone(), held);
-        Ok(Lock { hold: Hold::Bucket(kept), made, events: events.clone() })
+        Ok(Lock { hold: Hold::Bucket(kept), bucket: bucket_of_lock, events: events.clone() })
     }
 
-    /// The bucket that the plan saw none of, and that the lock is in by now.
-    pub fn made(&self) -> Option<&Address> {
-        self.made.as_ref()
+    /// The bucket that it is in, as far as the plan makes it.
+    pub fn bucket(&self) -> &PlannedBucket {
+        &self.bucket
     }
 
     /// Waits until the lock is lost, so that somebody else may be writing; for ever, as long as it is ours.

@@ -15,7 +15,7 @@ mod tests;
 pub use apply::Applied;
 pub use copy::{NoCopy, copy_record};
 pub use enforce::Enforce;
-pub use lock::{Content, Lock, LockTerms, NoLock, Record, Standing};
+pub use lock::{Content, Lock, LockTerms, Record, Standing};
 pub use revise::Revised;
 pub use rollout::Rollout;
 pub use stop::{Asked, Stop, Stopper};

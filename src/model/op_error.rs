@@ -41,7 +41,7 @@ pub enum Fault {
 }
 
 /// A call that failed, with everything a person needs to know where and what to do next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpError {
     /// The account the call was for.
     pub account: AccountId,

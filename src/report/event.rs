@@ -296,6 +296,18 @@ pub enum Halt {
     },
     /// Somebody else may be writing: the lease of the lock could not be renewed.
     LockLost,
+    /// The lock could not be asked for, so that nothing would keep another run away.
+    NoLock {
+        /// What was asked for, and what AWS answered.
+        error: Box<OpError>,
+    },
+    /// The lock that holds on this machine alone cannot be had.
+    NoLocalLock {
+        /// The lock's file.
+        file: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
 }
 
 /// What keeps a canary from being followed.
@@ -333,6 +345,11 @@ impl fmt::Display for Wave {
 }
 
 impl Halt {
+    /// Whether it is an error, rather than something that ends by itself or by what somebody decides.
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Halt::NoLock { .. } | Halt::NoLocalLock { .. })
+    }
+
     /// The name, as documents spell it.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -341,11 +358,13 @@ impl Halt {
             Halt::Canary { .. } => "canary",
             Halt::Locked { .. } => "locked",
             Halt::LockLost => "lock_lost",
+            Halt::NoLock { .. } => "no_lock",
+            Halt::NoLocalLock { .. } => "no_local_lock",
         }
     }
 
     /// What to do next.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Halt::Interrupted => "run it again: it goes on from what there is",
             Halt::TooManyFailures { .. } => {
@@ -356,6 +375,10 @@ impl Halt {
                 "run it again when that one has ended; if it is gone, `baseline unlock` takes the lock away"
             }
             Halt::LockLost => "look who else is applying, and run it again",
+            Halt::NoLock { error } => error.hint.as_deref().unwrap_or("repair that, and run it again"),
+            Halt::NoLocalLock { .. } => {
+                "set STATE_DIRECTORY or XDG_STATE_HOME to a folder that can be written, and run it again"
+            }
         }
     }
 }
@@ -386,6 +409,10 @@ impl fmt::Display for Halt {
             },
             Halt::Locked { holder } => write!(f, "{holder} holds the lock"),
             Halt::LockLost => f.write_str("the lock could not be renewed, so that somebody else may be writing"),
+            Halt::NoLock { error } => write!(f, "the lock could not be taken: {error}"),
+            Halt::NoLocalLock { file, reason } => {
+                write!(f, "{} cannot be used to keep two runs apart: {reason}", file.display())
+            }
         }
     }
 }

@@ -100,7 +100,7 @@ struct HaltEntry<'a> {
     cause: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<usize>,
-    hint: &'static str,
+    hint: &'a str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     overall: Option<bool>,
@@ -130,7 +130,8 @@ impl<'a> HaltEntry<'a> {
                 entry.overall = Some(*overall);
             }
             Halt::Canary { account, .. } => entry.account = Some(*account),
-            Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost => {}
+            Halt::NoLock { error } => entry.account = Some(error.account),
+            Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost | Halt::NoLocalLock { .. } => {}
         }
         entry
     }

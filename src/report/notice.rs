@@ -51,11 +51,6 @@ pub enum End<'a> {
         /// Why the rest was not started.
         halted: Option<&'a Halt>,
     },
-    /// The run broke off before anything was changed.
-    Broken {
-        /// The reason, with what is behind it.
-        why: &'a str,
-    },
 }
 
 /// In which way something is not as it should be.
@@ -174,11 +169,6 @@ impl Standing {
             if let Some(halt) = halted {
                 standing.add(ended.command.to_owned(), Wrong::Halted, &of_halt(halt));
             }
-        }
-        if let End::Broken { why } = ended.end {
-            // Not all of it: a lock's holder, a port or a request's id make no other failure.
-            let gist = why.split(':').next().unwrap_or_default();
-            standing.add(ended.command.to_owned(), Wrong::Halted, gist);
         }
         for change in waiting.values() {
             standing.add(change.address.to_string(), Wrong::Drift, &of_change(change));
@@ -330,6 +320,8 @@ fn of_halt(halt: &Halt) -> String {
         Halt::Canary { .. } => "canary",
         Halt::Locked { .. } => "locked",
         Halt::LockLost => "lock lost",
+        Halt::NoLock { error } => return of_error(error),
+        Halt::NoLocalLock { .. } => "no local lock",
     }
     .to_owned()
 }

@@ -220,7 +220,7 @@ fn a_bucket_of_another_account_is_refused() {
     crate::assert_screen!("bucket_of_another_account", plan.out);
     // What could be changed without the bucket is not: nothing keeps another run away from it.
     let ran = estate.apply(&[]).ended(1);
-    assert!(ran.err.contains("cannot take the lock, and nothing was changed"), "{}", ran.err);
+    assert!(ran.out.contains("the lock that keeps two runs apart could not be taken"), "{}", ran.out);
     assert_eq!(estate.state()["keys"], json!([]));
     let bucket = estate.bucket(BUCKET);
     assert_eq!((&bucket["policy"], &bucket["tags"]), (&open, &json!({})), "untouched");

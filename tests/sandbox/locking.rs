@@ -268,9 +268,14 @@ fn a_role_that_may_not_write_the_lock_changes_nothing_and_is_told_what_it_takes(
     estate.tamper(json!({ "do": "deny", "account": SECURITY, "operation": "s3:PutObject" }));
     estate.sandbox.reset_calls();
     let ran = estate.apply(&[]).ended(1);
-    assert!(ran.err.contains("cannot take the lock, and nothing was changed"), "{ran:?}");
-    assert!(ran.err.contains(&format!("`s3:PutObject` on arn:aws:s3:::{BUCKET}/{KEY}")), "{ran:?}");
-    assert!(ran.err.contains("role/BaselineSecurity"), "{ran:?}");
+    assert!(ran.out.contains("the lock that keeps two runs apart could not be taken"), "{ran:?}");
+    assert!(ran.out.contains(&format!("`s3:PutObject` on arn:aws:s3:::{BUCKET}/{KEY}")), "{ran:?}");
+    assert!(ran.out.contains("role/BaselineSecurity"), "{ran:?}");
+    assert!(ran.out.contains("6 not started"), "{ran:?}");
+    // As one document, it is an error all the same.
+    let document = estate.apply(&["--format", "json"]).ended(1).json();
+    assert_eq!(document["halted"]["cause"], "no_lock", "{document:#}");
+    assert_eq!(document["result"]["not_started"], 6, "{document:#}");
     assert_eq!(estate.called("StartLogging", "ok"), 0);
     assert_eq!(estate.drift(&[]).len(), 6);
 }

@@ -94,7 +94,7 @@ fn a_record_is_shown_as_the_run_itself_was() {
 
 #[test]
 fn a_killed_apply_leaves_a_record_that_says_what_is_unknown() {
-    // The first three make the bucket and put the lock into it: nothing was begun by then.
+    // The first two make the bucket that the lock is put into.
     for after in [1, 5, 10] {
         let estate = Estate::new(PROFILES, BASELINE);
         let mut command = estate.command(&["apply", "--yes", "--events", FILE]);
@@ -109,12 +109,10 @@ fn a_killed_apply_leaves_a_record_that_says_what_is_unknown() {
         let planned = record.plan.as_ref().unwrap().changes.len();
         let told = record.outcomes.len() + record.unknown.len() + record.not_begun.len();
         assert_eq!(told, planned, "each change once");
-        assert_eq!(record.unknown.is_empty(), after == 1, "what was under way after {after} writes");
+        assert!(!record.unknown.is_empty(), "something was under way after {after} writes");
         let shown = show(&estate, &[]);
         assert!(shown.err.contains("never ended"), "{}", shown.err);
-        for address in record.unknown.iter().take(1) {
-            assert!(shown.out.contains(&format!("unknown {address}")), "{}", shown.out);
-        }
+        assert!(shown.out.contains(&format!("unknown {}", record.unknown[0])), "{}", shown.out);
         let document = show(&estate, &["--format", "json"]).json();
         assert_eq!(document["unknown"].as_array().unwrap().len(), record.unknown.len());
     }

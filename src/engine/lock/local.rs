@@ -3,7 +3,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::NoLock;
 use super::queue::Contender;
 use super::record::Record;
 use crate::engine::Asked;
@@ -26,19 +25,20 @@ pub(super) fn path(folder: &Path, security: AccountId) -> PathBuf {
 
 impl Local {
     /// Takes it, waiting for it where another process has it.
-    pub(super) async fn take(path: PathBuf, waiting: &Contender<'_>) -> Result<Self, NoLock> {
-        let mut file = open(&path).map_err(|source| NoLock::Local { path: path.clone(), source })?;
+    pub(super) async fn take(path: PathBuf, waiting: &Contender<'_>) -> Result<Self, Halt> {
+        let unusable = |error: std::io::Error| Halt::NoLocalLock { file: path.clone(), reason: error.to_string() };
+        let mut file = open(&path).map_err(unusable)?;
         let mut told = false;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => return Err(NoLock::Local { path, source }),
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
             let holder = holder(&mut file);
             let left = (waiting.began + waiting.timeout).saturating_sub(waiting.clock.elapsed());
             if left.is_zero() {
-                return Err(NoLock::Halted(Halt::Locked { holder }));
+                return Err(Halt::Locked { holder });
             }
             if !told {
                 waiting.events.tell(Event::LockAwaited { holder, timeout: waiting.timeout });
@@ -46,14 +46,14 @@ impl Local {
             }
             tokio::select! {
                 biased;
-                () = waiting.stop.until(Asked::Finish) => return Err(NoLock::Halted(Halt::Interrupted)),
+                () = waiting.stop.until(Asked::Finish) => return Err(Halt::Interrupted),
                 () = waiting.clock.sleep(LOOK.min(left)) => {}
             }
         }
         // For those who wait to read; the lock holds without it.
         let body = waiting.record.bytes();
         let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(&body));
-        written.map_err(|source| NoLock::Local { path, source })?;
+        written.map_err(unusable)?;
         Ok(Local { file })
     }
 

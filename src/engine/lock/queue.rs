@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::keeper::{Held, Moment};
 use super::record::{Content, Record};
 use super::shelf::Shelf;
-use super::{NoLock, Stop};
+use super::{Stop, not_asked};
 use crate::aws::Version;
 use crate::clock::Clock;
 use crate::engine::Asked;
@@ -38,13 +38,13 @@ impl Contender<'_> {
     /// Waits until the lock is free or its holder's lease has run out, and takes it.
     ///
     /// No clocks are compared: a lease has run out when the object has not changed for that long while we watched it.
-    pub(super) async fn take<S: Shelf>(&self, shelf: &S) -> Result<Held, NoLock> {
+    pub(super) async fn take<S: Shelf>(&self, shelf: &S) -> Result<Held, Halt> {
         let mut watched: Option<Watched> = None;
         let mut told: Option<String> = None;
         let mut sent: Option<Moment> = None;
         let mut beaten = 0;
         loop {
-            let seen = self.unless_stopped(shelf.read()).await?.map_err(NoLock::Failed)?;
+            let seen = self.unless_stopped(shelf.read()).await?.map_err(not_asked)?;
             let now = self.clock.elapsed();
             let (over, whose) = match seen {
                 None => (None, None),
@@ -78,13 +78,13 @@ impl Contender<'_> {
             let record = self.record.taken_at(moment.wall);
             sent = Some(moment);
             // Not given up half-way: whether it is ours has to be known.
-            if let Some(version) = shelf.write(&record.bytes(), over.as_ref()).await.map_err(NoLock::Failed)? {
+            if let Some(version) = shelf.write(&record.bytes(), over.as_ref()).await.map_err(not_asked)? {
                 self.events.tell(Event::LockTaken { over_from: whose });
                 return Ok(Held { record, version, sent: moment });
             }
             beaten += 1;
             if beaten >= BEATEN_AT_MOST && self.left(self.clock.elapsed()).is_zero() {
-                return Err(NoLock::Halted(Halt::Locked { holder: "somebody who is always faster".to_owned() }));
+                return Err(Halt::Locked { holder: "somebody who is always faster".to_owned() });
             }
             self.pause(SHORTEST_LOOK).await?;
         }
@@ -98,10 +98,10 @@ impl Contender<'_> {
         lease: Option<Duration>,
         until_expiry: Option<Duration>,
         now: Duration,
-    ) -> Result<(), NoLock> {
+    ) -> Result<(), Halt> {
         let left = self.left(now);
         if left.is_zero() {
-            return Err(NoLock::Halted(Halt::Locked { holder }));
+            return Err(Halt::Locked { holder });
         }
         if told.as_ref() != Some(&holder) {
             self.events.tell(Event::LockAwaited { holder: holder.clone(), timeout: self.timeout });
@@ -116,14 +116,14 @@ impl Contender<'_> {
     }
 
     /// Sleeps for the pause or a little longer, so that those who wait do not all look at once.
-    async fn pause(&self, pause: Duration) -> Result<(), NoLock> {
+    async fn pause(&self, pause: Duration) -> Result<(), Halt> {
         self.unless_stopped(self.clock.sleep(pause.mul_f64(1.0 + fastrand::f64() / 4.0))).await
     }
 
-    async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, NoLock> {
+    async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, Halt> {
         tokio::select! {
             biased;
-            () = self.stop.until(Asked::Finish) => Err(NoLock::Halted(Halt::Interrupted)),
+            () = self.stop.until(Asked::Finish) => Err(Halt::Interrupted),
             answer = what => Ok(answer),
         }
     }

@@ -161,11 +161,11 @@ impl Bed {
         Record::new(RunId::new(1_780_000_000, who), &owner, LEASE, self.clock.wall())
     }
 
-    async fn contend(&self, who: u16, timeout: Duration) -> Result<Held, NoLock> {
+    async fn contend(&self, who: u16, timeout: Duration) -> Result<Held, Halt> {
         self.contend_by(&self.road(), who, timeout).await
     }
 
-    async fn contend_by(&self, road: &Road, who: u16, timeout: Duration) -> Result<Held, NoLock> {
+    async fn contend_by(&self, road: &Road, who: u16, timeout: Duration) -> Result<Held, Halt> {
         self.contender(who, timeout).take(road).await
     }
 
@@ -207,9 +207,9 @@ fn is_lost(kept: &Kept) -> bool {
 }
 
 #[track_caller]
-fn locked_by(answer: Result<Held, NoLock>) -> String {
+fn locked_by(answer: Result<Held, Halt>) -> String {
     match answer {
-        Err(NoLock::Halted(Halt::Locked { holder })) => holder,
+        Err(Halt::Locked { holder }) => holder,
         other => panic!("{other:?}"),
     }
 }
@@ -308,7 +308,7 @@ fn whoever_waits_can_be_stopped() {
             bed.sleep(30).await;
             bed.stopper.ask(Asked::Finish);
         });
-        assert!(matches!(second, Err(NoLock::Halted(Halt::Interrupted))), "{second:?}");
+        assert!(matches!(second, Err(Halt::Interrupted)), "{second:?}");
         assert!(bed.clock.elapsed() < Duration::from_secs(31));
     });
 }
@@ -467,7 +467,7 @@ fn a_lock_on_this_machine_waits_too_and_goes_with_its_holder() {
     bed.run(async {
         let first = Local::take(path.clone(), &bed.contender(1, TIMEOUT)).await.unwrap();
         let answer = Local::take(path.clone(), &bed.contender(2, Duration::ZERO)).await;
-        let Err(NoLock::Halted(Halt::Locked { holder })) = answer else { panic!("{answer:?}") };
+        let Err(Halt::Locked { holder }) = answer else { panic!("{answer:?}") };
         assert!(holder.starts_with("user1@host1 (run "), "{holder}");
         let contender = bed.contender(2, TIMEOUT);
         let (second, ()) = tokio::join!(Local::take(path.clone(), &contender), async {
@@ -497,6 +497,6 @@ fn a_local_lock_follows_nobodys_link() {
     #[cfg(unix)]
     std::os::unix::fs::symlink(&target, &path).unwrap();
     let answer = bed.run(Local::take(path, &bed.contender(1, TIMEOUT)));
-    assert!(matches!(answer, Err(NoLock::Local { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(Halt::NoLocalLock { .. })), "{answer:?}");
     assert_eq!(std::fs::read_to_string(target).unwrap(), "precious");
 }

@@ -11,7 +11,7 @@ use crate::aws::tests::cloud::aws_over;
 use crate::aws::{Chain, MfaCodes, Rates};
 use crate::clock::Simulated;
 use crate::config::{Loaded, Source, load};
-use crate::engine::{Applied, Enforce, LockTerms, NoLock, Rollout, Stop, Survey, SurveyOptions};
+use crate::engine::{Applied, Enforce, LockTerms, Rollout, Stop, Survey, SurveyOptions};
 use crate::model::RunId;
 use crate::plan::Plan;
 use crate::report::{Event, Events};
@@ -61,7 +61,7 @@ type Watch = Box<dyn FnMut(&Event) + Send>;
 /// A run, from the first reading to the last outcome.
 pub(super) struct Ran {
     pub plan: Arc<Plan>,
-    pub applied: Result<Applied, NoLock>,
+    pub applied: Applied,
     pub events: Vec<Event>,
     /// When each event happened.
     pub times: Vec<Duration>,
@@ -132,7 +132,7 @@ impl Estate {
             let enforce =
                 Enforce { chain: &chain, profiles, baseline, options, rollout, lock: &lock, stop, events: &events };
             if plan.changes.is_empty() {
-                return (plan, Ok(Applied::default()));
+                return (plan, Applied::default());
             }
             let applied = enforce.run(&plan).await;
             (plan, applied)

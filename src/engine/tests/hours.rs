@@ -23,7 +23,7 @@ fn a_run_of_many_hours_ends_well() {
     estate.fault(Fault::of(Effect::Latency { millis: 25_000, jitter: 4_000, seed: 5 }));
     // One call at a time makes it long.
     let ran = estate.run_slowly();
-    let applied = ran.applied.as_ref().unwrap();
+    let applied = &ran.applied;
     assert!(applied.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Applied), "{:#?}", applied.outcomes);
     let took = *ran.times.last().unwrap();
     assert!(took > Duration::from_secs(4 * 3600), "{took:?}");
@@ -41,7 +41,7 @@ fn sessions_that_live_seconds_are_renewed_in_time() {
     let mut estate = Estate::with(PROFILES, STANDARD, Options { session_seconds: Some(9), ..Options::default() });
     estate.fault(Fault::of(Effect::Latency { millis: 500, jitter: 500, seed: 2 }));
     let ran = estate.run();
-    let applied = ran.applied.as_ref().unwrap();
+    let applied = &ran.applied;
     assert!(applied.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Applied), "{:#?}", applied.outcomes);
     assert!(assumed(&estate) > 6, "{}", assumed(&estate));
     let expired = estate.cloud.calls().into_iter().filter(|call| call.outcome.contains("Expired")).count();
@@ -63,7 +63,7 @@ fn sessions_that_end_early_are_assumed_again() {
             }
         }
     });
-    let applied = ran.applied.as_ref().unwrap();
+    let applied = &ran.applied;
     let failed: Vec<_> = applied
         .outcomes
         .iter()

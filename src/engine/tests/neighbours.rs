@@ -32,7 +32,7 @@ fn span(ran: &Ran, account: &str) -> Duration {
 
 #[track_caller]
 fn assert_all_well(ran: &Ran) {
-    let applied = ran.applied.as_ref().unwrap();
+    let applied = &ran.applied;
     let bad: Vec<_> = applied.outcomes.iter().filter(|(_, outcome)| !outcome.is_well()).collect();
     assert!(bad.is_empty() && ran.plan.unreadable.is_empty(), "{bad:#?} {:#?}", ran.plan.unreadable);
 }

@@ -75,6 +75,13 @@ pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
     }
     for (why, addresses) in waiting {
         title(&mut text, &"not started".yellow().bold().to_string(), &addresses);
+        if let Halt::NoLock { error } = why {
+            let _ = writeln!(text, "    because the lock that keeps two runs apart could not be taken");
+            listed(&mut text, plan, &addresses);
+            error_lines(&mut text, error);
+            text.push('\n');
+            continue;
+        }
         let _ = writeln!(text, "    because {why}");
         listed(&mut text, plan, &addresses);
         next(&mut text, Some(why.hint()));

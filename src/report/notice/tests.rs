@@ -193,11 +193,20 @@ fn a_run_that_broke_off_is_told_until_one_gets_through() {
     let drift = plan(vec![change.clone()]);
     let told = kept(looked(&drift, Memory::Nothing));
     let run = run();
-    let broken = |why| ended(&drift, End::Broken { why }, &run);
-    let notice = notice(&broken("cannot take the lock: request 1"), Memory::Told(&told)).unwrap();
+    let unasked = |request: &str| {
+        let mut error = denied(PAYMENTS, "us-east-1", "PutObject");
+        error.request_id = Some(request.to_owned());
+        let why = Halt::NoLock { error: Box::new(error) };
+        ([(change.address.clone(), Outcome::NotStarted { why: why.clone() })], why)
+    };
+    let broken = |(outcomes, halt): &([(Address, Outcome); 1], Halt), memory| {
+        super::notice(&ended(&drift, End::Applied { outcomes, halted: Some(halt) }, &run), memory)
+    };
+    let notice = broken(&unasked("request 1"), Memory::Told(&told)).unwrap();
+    assert!(notice.subject.contains("apply could not run"), "{}", notice.subject);
     assert_eq!(document(&notice)["new"], json!(["apply"]));
     let told = kept(Some(notice));
-    assert_eq!(super::notice(&broken("cannot take the lock: request 2"), Memory::Told(&told)), None);
+    assert_eq!(broken(&unasked("request 2"), Memory::Told(&told)), None);
     assert_eq!(looked(&drift, Memory::Told(&told)), None, "a plan takes no lock");
     let halt = Halt::Locked { holder: "alice".to_owned() };
     let waiting = [(change.address.clone(), Outcome::NotStarted { why: halt.clone() })];

@@ -47,7 +47,9 @@ fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
     }
     let mut parts = Vec::new();
     match ended.end {
-        End::Broken { .. } => parts.push(format!("{} could not run", ended.command)),
+        End::Applied { halted: Some(halt), .. } if halt.is_error() => {
+            parts.push(format!("{} could not run", ended.command));
+        }
         End::Applied { halted: Some(_), .. } => parts.push(format!("{} stopped early", ended.command)),
         _ => {}
     }
@@ -170,7 +172,7 @@ fn line(plan: &Plan, now: &Standing, words: &BTreeMap<String, &'static str>, sub
 fn causes(ended: &Ended<'_>) -> Vec<String> {
     let outcomes = match ended.end {
         End::Applied { outcomes, .. } => outcomes,
-        End::Looked | End::Broken { .. } => &[],
+        End::Looked => &[],
     };
     let failed = outcomes.iter().filter_map(|(_, outcome)| match outcome {
         Outcome::Failed(error) => Some(error),
@@ -184,10 +186,8 @@ fn causes(ended: &Ended<'_>) -> Vec<String> {
         }
     }
     let mut causes = Vec::new();
-    match ended.end {
-        End::Broken { why } => causes.push(cut(why)),
-        End::Applied { halted: Some(halt), .. } => causes.push(cut(&halt.to_string())),
-        _ => {}
+    if let End::Applied { halted: Some(halt), .. } = ended.end {
+        causes.push(cut(&halt.to_string()));
     }
     for error in first {
         causes.push(cut(&error.to_string()));
@@ -231,11 +231,11 @@ fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
     };
     let outcomes = match ended.end {
         End::Applied { outcomes, .. } => outcomes,
-        End::Looked | End::Broken { .. } => &[],
+        End::Looked => &[],
     };
     let mut document = match ended.end {
         End::Applied { halted, .. } => json::apply_value(&rest, &json::Ended { outcomes, halted, waits: &[] }),
-        End::Looked | End::Broken { .. } => json::plan_value(&rest),
+        End::Looked => json::plan_value(&rest),
     };
     for (action, key) in [(Action::Create, "create"), (Action::Update, "update"), (Action::Delete, "delete")] {
         document["summary"][key] = json!(plan.count(action));
@@ -246,9 +246,6 @@ fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
     document["security_account"] = json!(ended.security);
     document["exit"] = json!(ended.exit);
     document["narrowed"] = json!(ended.narrowed);
-    if let End::Broken { why } = ended.end {
-        document["error"] = json!(cut(why));
-    }
     let mut lists: Vec<(&str, Vec<Value>)> = Vec::new();
     for (key, subjects) in [("new", &difference.new), ("otherwise", &difference.otherwise), ("gone", &difference.gone)]
     {

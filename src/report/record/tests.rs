@@ -117,6 +117,8 @@ fn every_event() -> Vec<Event> {
         Halt::Canary { account, trouble: Trouble::Found("a trail".to_owned()) },
         Halt::Locked { holder: "alice@laptop since …".to_owned() },
         Halt::LockLost,
+        Halt::NoLock { error: Box::new(error()) },
+        Halt::NoLocalLock { file: "/state/lock".into(), reason: "permission denied".to_owned() },
     ];
     let outcomes = [
         Outcome::Applied,

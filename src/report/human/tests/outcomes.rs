@@ -57,6 +57,13 @@ fn what_was_not_started_is_counted_by_account() {
 }
 
 #[test]
+fn a_lock_that_cannot_be_asked_for_is_told_as_the_call_that_failed() {
+    let error = denied(&trail_at(0, "us-east-1").target);
+    let (plan, ended) = ended(100, |_, _| Outcome::NotStarted { why: Halt::NoLock { error: Box::new(error.clone()) } });
+    assert_snapshot!(plain(&outcomes(&plan, &ended)));
+}
+
+#[test]
 fn every_halt_is_a_sentence_with_a_next_step() {
     let one = id(&account(0));
     let too_many = |wave, failed, tolerated, overall| Halt::TooManyFailures {
@@ -77,6 +84,8 @@ fn every_halt_is_a_sentence_with_a_next_step() {
         Halt::Canary { account: one, trouble: Trouble::Found("a trail is stopped".to_owned()) },
         Halt::Locked { holder: "alice".to_owned() },
         Halt::LockLost,
+        Halt::NoLock { error: Box::new(denied(&trail_at(0, "us-east-1").target)) },
+        Halt::NoLocalLock { file: "/state/lock-222222222222".into(), reason: "permission denied".to_owned() },
     ];
     let lines = halts.iter().map(|halt| format!("{halt}\n    {}\n", halt.hint()));
     assert_snapshot!(lines.collect::<String>());
