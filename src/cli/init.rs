@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::CommonArgs;
+use super::draft::{Draft, Readers};
 use super::error::CliError;
 use super::exit::Exit;
 use super::screen::Screen;
@@ -58,7 +59,10 @@ pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> 
     // Both are written in full under other names first, so that a full disk leaves neither.
     let mut drafts = Vec::new();
     for (path, text) in &files {
-        drafts.push((Draft::write(path, &without_schema_line(text))?, path));
+        let unwritable = |source| CliError::Unwritable { path: path.clone(), source };
+        let draft = Draft::beside(path, Readers::Others).map_err(unwritable)?;
+        draft.fill(|mut file| file.write_all(without_schema_line(text).as_bytes())).map_err(unwritable)?;
+        drafts.push((draft, path));
     }
     let mut placed: Vec<&Path> = Vec::new();
     for (draft, path) in &drafts {
@@ -67,7 +71,10 @@ pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> 
                 // Written by this very run and not yet announced.
                 let _ = fs::remove_file(done);
             }
-            return Err(error);
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists => CliError::Exists { path: path.to_path_buf() },
+                _ => CliError::Unwritable { path: path.to_path_buf(), source: error },
+            });
         }
         placed.push(path);
     }
@@ -96,48 +103,4 @@ fn without_schema_line(text: &str) -> String {
         .skip_while(|line| line.starts_with("#:schema") || line.is_empty())
         .map(|line| format!("{line}\n"))
         .collect()
-}
-
-/// A file under a temporary name, gone when dropped.
-struct Draft {
-    path: PathBuf,
-}
-
-impl Draft {
-    fn write(target: &Path, text: &str) -> Result<Self, CliError> {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let path = target.with_file_name(name);
-        let unwritable = |source| CliError::Unwritable { path: target.to_owned(), source };
-        let mut file = fs::File::create_new(&path).map_err(unwritable)?;
-        let draft = Draft { path };
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unwritable)?;
-        Ok(draft)
-    }
-
-    /// Gives the file its name, unless somebody else took that meanwhile: a link, unlike a rename, never replaces.
-    fn place(&self, target: &Path) -> Result<(), CliError> {
-        fs::hard_link(&self.path, target)
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                // A file system without links: the name is taken first, then given away.
-                _ => fs::File::create_new(target).and_then(|_| {
-                    fs::rename(&self.path, target).inspect_err(|_| {
-                        // Empty, and this run's own.
-                        let _ = fs::remove_file(target);
-                    })
-                }),
-            })
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => CliError::Exists { path: target.to_owned() },
-                _ => CliError::Unwritable { path: target.to_owned(), source },
-            })
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Gone already where it was renamed.
-        let _ = fs::remove_file(&self.path);
-    }
 }

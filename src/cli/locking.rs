@@ -1,11 +1,11 @@
 //! The lock that keeps two applies apart.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::run::Run;
+use super::state;
 use crate::engine::LockTerms;
 
 /// How long a lock is waited for.
@@ -31,7 +31,7 @@ impl LockArgs {
             owner: owner(),
             timeout: self.lock_timeout,
             lease: self.lock_lease,
-            folder: folder(),
+            folder: state::folder(),
         }
     }
 }
@@ -78,21 +78,6 @@ pub(super) fn owner() -> String {
     };
     let host = said(&["HOSTNAME", "COMPUTERNAME"]).or_else(kernel).unwrap_or_else(|| "an unnamed host".to_owned());
     format!("{user}@{host}")
-}
-
-/// Where the lock lies that holds on this machine: what systemd made for the service, else the user's own folder for
-/// state (XDG Base Directory Specification), else the temporary one.
-pub(super) fn folder() -> PathBuf {
-    let said = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // systemd separates several by colons.
-    let service = || {
-        let folders = std::env::var("STATE_DIRECTORY").ok()?;
-        folders.split(':').next().map(PathBuf::from).filter(|path| path.is_absolute())
-    };
-    let user = || said("XDG_STATE_HOME").or_else(|| said("HOME").map(|home| home.join(".local/state")));
-    service()
-        .or_else(|| user().map(|folder| folder.join("baseline")))
-        .unwrap_or_else(|| std::env::temp_dir().join("baseline"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod accounts;
 mod apply;
 #[cfg(feature = "aws")]
 mod demo;
+mod draft;
 mod error;
 mod exit;
 mod files;
@@ -38,6 +39,8 @@ mod screen;
 mod show;
 #[cfg(feature = "aws")]
 mod signals;
+#[cfg(feature = "aws")]
+mod state;
 #[cfg(feature = "aws")]
 mod unlock;
 mod validate;

@@ -1,20 +1,22 @@
 //! What follows a run that nobody watches: whoever should know is told, once, and a command gets what drifts.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::CommonArgs;
+use super::draft::{Draft, Readers};
 use super::error::CliError;
 use super::exit::Exit;
 use super::hook::{self, Hook};
 use super::run::{Run, RunArgs};
 use super::screen::Screen;
+use super::state;
 use crate::aws::{Access, publish};
 use crate::engine::Applied;
 use crate::model::{AccountId, Digest};
@@ -158,7 +160,8 @@ async fn tell(
     let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
     let Some(account) = profiles.account(profiles.security) else { return Err(CliError::NoSecurityAccount) };
     let narrowed = asked.args.narrowed();
-    let path = folder()?.join(file_name(profiles.security, &baseline.name, &narrowed));
+    let path =
+        state::folder().ok_or(CliError::NoStateFolder)?.join(file_name(profiles.security, &baseline.name, &narrowed));
     let kept = read(&path);
     let memory = match &kept {
         Kept::Nothing => Memory::Nothing,
@@ -181,23 +184,6 @@ async fn tell(
     publish(&session, &target.region, &target.topic, &notice.subject, &notice.message).await.map_err(silent)?;
     write(&path, &notice.told).map_err(|source| CliError::Forgetful { path, source })?;
     Ok(Some(notice.subject))
-}
-
-/// Where this machine keeps what was told: the folder that systemd gives the service, or the user's own.
-fn folder() -> Result<PathBuf, CliError> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    // systemd.exec: several are separated by colons.
-    let given = variable("STATE_DIRECTORY").and_then(|all| {
-        let all = all.to_string_lossy().into_owned();
-        all.split(':').next().map(PathBuf::from)
-    });
-    // XDG Base Directory Specification: paths that are not absolute are ignored.
-    let of_user = || {
-        let xdg = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        xdg.or_else(home).map(|path| path.join("baseline"))
-    };
-    given.filter(|path| path.is_absolute()).or_else(of_user).ok_or(CliError::NoStateFolder)
 }
 
 /// One file per security account, baseline and selection. plan and apply share it: what one found, the other repairs.
@@ -233,18 +219,9 @@ fn write(path: &Path, told: &Told) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(told.to_text().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        // What could not be written is of no use; the error that matters is the first.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
+    let draft = Draft::beside(path, Readers::Owner)?;
+    draft.fill(|mut file| file.write_all(told.to_text().as_bytes()))?;
+    draft.replace(path)
 }
 
 #[cfg(test)]

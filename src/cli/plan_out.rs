@@ -1,9 +1,10 @@
 //! Where a plan is saved.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::draft::{Draft, Readers};
 use super::error::CliError;
 use crate::plan::file::SavedPlan;
 
@@ -48,53 +49,14 @@ impl Destination {
     }
 
     fn draft(&self) -> Result<Draft, CliError> {
-        let Some(name) = self.path.file_name() else {
-            return Err(self.unwritable(io::Error::from(io::ErrorKind::InvalidInput)));
-        };
-        loop {
-            let mut hidden = std::ffi::OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{:08x}.tmp", fastrand::u32(..)));
-            let path = self.path.with_file_name(hidden);
-            match private(&path) {
-                Ok(file) => return Ok(Draft { path, file }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(self.unwritable(source)),
-            }
-        }
+        Draft::beside(&self.path, Readers::Owner).map_err(|source| self.unwritable(source))
     }
 
     /// Puts the plan there in one step: whoever looks sees the old file or the new one, never a part.
     pub(super) fn write(&self, content: impl FnOnce(&File) -> io::Result<()>) -> Result<(), CliError> {
         let draft = self.draft()?;
-        content(&draft.file).and_then(|()| draft.file.sync_all()).map_err(|source| self.unwritable(source))?;
+        draft.fill(content).map_err(|source| self.unwritable(source))?;
         self.vacant()?;
-        fs::rename(&draft.path, &self.path).map_err(|source| self.unwritable(source))?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The name has to last, too; some file systems cannot say so of a folder.
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        Ok(())
-    }
-}
-
-/// A new file that nobody else can read: a plan tells of every account.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// A file under a temporary name, gone when dropped.
-struct Draft {
-    path: PathBuf,
-    file: File,
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Gone already where it was renamed.
-        let _ = fs::remove_file(&self.path);
+        draft.replace(&self.path).map_err(|source| self.unwritable(source))
     }
 }

@@ -15,6 +15,7 @@ use super::locking;
 use super::run::{Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
+use super::state;
 use crate::engine::{Content, LockTerms, Record, Standing};
 
 /// Shows who holds the lock that keeps two applies apart, and releases it.
@@ -77,7 +78,7 @@ pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -
             owner: locking::owner(),
             timeout: Duration::ZERO,
             lease: Duration::from_secs(1),
-            folder: locking::folder(),
+            folder: state::folder(),
         };
         let released = standing.break_open(&terms, now).await.map_err(|error| CliError::Unlock(Box::new(error)))?;
         if released {

@@ -37,8 +37,9 @@ pub struct LockTerms {
     pub timeout: Duration,
     /// How long it outlives a run that was killed.
     pub lease: Duration,
-    /// The folder of the lock that holds on this machine alone.
-    pub folder: PathBuf,
+    /// The folder of the lock that holds on this machine alone; `None` where there is none that is the user's own: in
+    /// one that everybody may write, the lock's file could be a link to any other.
+    pub folder: Option<PathBuf>,
 }
 
 /// A lock that is held.
@@ -144,7 +145,7 @@ impl Lock {
         let mut bucket_of_lock = PlannedBucket { made, begun: false };
         let mut local = None;
         if !there {
-            let path = local::path(&terms.folder, profiles.security);
+            let path = local::path(terms.folder.as_deref(), profiles.security)?;
             let held = Local::take(path.clone(), &contender).await?;
             let (Some((bucket, session)), Some(_)) = (&place, &bucket_of_lock.made) else {
                 events.tell(Event::LockLocal { file: path });

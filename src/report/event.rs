@@ -377,7 +377,7 @@ impl Halt {
             Halt::LockLost => "look who else is applying, and run it again",
             Halt::NoLock { error } => error.hint.as_deref().unwrap_or("repair that, and run it again"),
             Halt::NoLocalLock { .. } => {
-                "set STATE_DIRECTORY or XDG_STATE_HOME to a folder that can be written, and run it again"
+                "set STATE_DIRECTORY, XDG_STATE_HOME or HOME to a folder that can be written, and run it again"
             }
         }
     }

@@ -19,8 +19,12 @@ pub(super) struct Local {
 }
 
 /// The file of an account's lock.
-pub(super) fn path(folder: &Path, security: AccountId) -> PathBuf {
-    folder.join(format!("lock-{security}"))
+pub(super) fn path(folder: Option<&Path>, security: AccountId) -> Result<PathBuf, Halt> {
+    let name = PathBuf::from(format!("lock-{security}"));
+    match folder {
+        Some(folder) => Ok(folder.join(name)),
+        None => Err(Halt::NoLocalLock { file: name, reason: "no folder is known for it".to_owned() }),
+    }
 }
 
 impl Local {

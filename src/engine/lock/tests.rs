@@ -463,7 +463,7 @@ fn no_two_writes_of_a_lock_are_the_same() {
 fn a_lock_on_this_machine_waits_too_and_goes_with_its_holder() {
     let bed = Bed::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = local::path(&folder.path().join("made/for/it"), "222222222222".parse().unwrap());
+    let path = local::path(Some(&folder.path().join("made/for/it")), "222222222222".parse().unwrap()).unwrap();
     bed.run(async {
         let first = Local::take(path.clone(), &bed.contender(1, TIMEOUT)).await.unwrap();
         let answer = Local::take(path.clone(), &bed.contender(2, Duration::ZERO)).await;
@@ -491,7 +491,7 @@ fn a_lock_on_this_machine_waits_too_and_goes_with_its_holder() {
 fn a_local_lock_follows_nobodys_link() {
     let bed = Bed::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = local::path(folder.path(), "222222222222".parse().unwrap());
+    let path = local::path(Some(folder.path()), "222222222222".parse().unwrap()).unwrap();
     let target = folder.path().join("precious");
     std::fs::write(&target, "precious").unwrap();
     #[cfg(unix)]

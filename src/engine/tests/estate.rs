@@ -125,7 +125,7 @@ impl Estate {
             timeout: Duration::from_secs(600),
             // Long beside an answer that takes half a minute.
             lease: Duration::from_secs(900),
-            folder: self.folder.clone(),
+            folder: Some(self.folder.clone()),
         };
         let (plan, applied) = self.time.runtime().block_on(async {
             let plan = Arc::new(Survey::new(&chain, profiles, &events).plan(baseline, options).await);
