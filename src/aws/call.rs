@@ -295,11 +295,41 @@ impl<'a> Call<'a> {
                 pace = limits.turn(line).await;
                 continue;
             }
+            if !self.may_be_sent()? {
+                drop(slot);
+                // What it is said to be is looked at again afterwards.
+                let _ = self.session.aws.fence().pass(clock).await;
+                continue;
+            }
             progress.key = credentials.map(|credentials| credentials.access_key_id().to_owned());
             break slot;
         };
         progress.uncounted += clock.elapsed().saturating_sub(from);
         Ok(slot)
+    }
+
+    /// Whether the lock, if this is something that it protects, is ours for as long as an answer may take; an error where
+    /// it is not any more.
+    fn may_be_sent(&self) -> Result<bool, OpError> {
+        if !self.session.is_write() || !is_mutating(self.service, self.operation) {
+            return Ok(true);
+        }
+        match self.session.aws.fence().is_open(&self.session.aws.clock) {
+            Some(false) => Err(OpError {
+                account: self.session.account,
+                region: self.region.clone(),
+                role: Some(self.session.role.clone()),
+                service: self.service.to_owned(),
+                operation: self.operation.to_owned(),
+                fault: Fault::Interrupted,
+                code: None,
+                message: "it was not sent: the lock was lost, and somebody else may be writing".to_owned(),
+                request_id: None,
+                attempts: 0,
+                hint: Some("look who else is applying, and run it again".to_owned()),
+            }),
+            open => Ok(open.is_some()),
+        }
     }
 
     async fn in_time<T, E>(

@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use super::assume::{Provider, Shared};
 use super::budget::Budgets;
 use super::call::Call;
+use super::fence::Fence;
 use super::ledger::{Ledger, Purpose};
 use super::limits::Limits;
 use super::rates::Rates;
@@ -71,6 +72,7 @@ pub struct Aws {
     pub(super) budgets: Budgets,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    fence: Arc<Fence>,
     ledger: Arc<Ledger>,
 }
 
@@ -108,8 +110,14 @@ impl Aws {
             budgets: Budgets::default(),
             clock,
             events,
+            fence: Arc::default(),
             ledger: Arc::default(),
         }
+    }
+
+    /// What keeps writes back where the lock may be somebody else's.
+    pub fn fence(&self) -> &Arc<Fence> {
+        &self.fence
     }
 
     /// The time, for whatever else of the run waits.
@@ -377,6 +385,11 @@ impl Session {
     /// Whether it serves the tool's own lock, record and notices.
     pub(super) fn is_own(&self) -> bool {
         self.access == Access::Own
+    }
+
+    /// Whether it changes what the lock protects.
+    pub(super) fn is_write(&self) -> bool {
+        self.access == Access::Write
     }
 
     fn guard(&self, service: &'static str) -> Guard {

@@ -1,7 +1,6 @@
 //! `baseline apply`
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ use crate::config::Baseline;
 use crate::engine::{self, Applied, Enforce, Revised, Rollout, Survey, SurveyOptions};
 use crate::model::Address;
 use crate::plan::file::SavedPlan;
-use crate::plan::{Plan, check};
+use crate::plan::{Plan, Selection, check};
 use crate::report::{Event, Halt, Outcome, human, json};
 use crate::services::Terms;
 
@@ -80,9 +79,12 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
             if !agreed.settled.is_empty() && !common.quiet {
                 screen.note(&so_far(&agreed.settled));
             }
-            if !args.yes && !asked(agreed.to_make())? {
+            if !args.yes && !screen.agreed(&format!("Make these {} changes?", agreed.to_make().changes.len()))? {
                 screen.note("nothing was changed");
-                return Ok(Exit::Incomplete);
+                return Ok(match plan::exit(&agreed.plan) {
+                    Exit::Error => Exit::Error,
+                    _ => Exit::Incomplete,
+                });
             }
         }
         let asked = Asked { command: "apply", args: &args.run, common };
@@ -95,11 +97,12 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let shown = report(&plan, &applied, args.run.format, common, screen);
         // Whoever does not even wait for what is under way does not wait for this either.
         if run.stop.asked() == engine::Asked::Leave {
-            return args.copying.copy(&run, shown.map(|()| found), common, screen).await;
+            let ended = notice::ended(shown, found, screen);
+            return args.copying.copy(&run, ended, common, screen).await;
         }
         // Also where nobody reads on: who is to be told is somebody else.
         let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
-        let ended = notice::ended(shown, found, run.signals.exit(exit));
+        let ended = notice::ended(shown, run.signals.exit(exit), screen);
         args.copying.copy(&run, ended, common, screen).await
     })
 }
@@ -135,6 +138,8 @@ impl Agreed {
         };
         let options = plan::options(run, saved.origin.allowed);
         let plan = Arc::new(to_go_by(saved, run, args, common, screen)?);
+        // What is looked at is what the plan is about, whatever it was narrowed to.
+        let options = SurveyOptions { selection: Selection::again(&plan.changes), ..options };
         run.events.tell(Event::Planned { plan: plan.clone() });
         present(&plan, args, common, screen)?;
         // What can be told before anybody is asked, and before a lock is taken for nothing.
@@ -143,6 +148,7 @@ impl Agreed {
         for (address, outcome) in &settled {
             run.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
+        let left = Plan { changes: left.changes, ..plan.without_changes() };
         Ok(Agreed { plan, options, left: Some(left), settled })
     }
 
@@ -168,7 +174,7 @@ impl Agreed {
             stop: &run.stop,
             events: &run.events,
         };
-        let mut applied = enforce.run(self.to_make()).await;
+        let mut applied = enforce.run(self.to_make(), &settled).await;
         applied.outcomes = in_order(&self.plan, settled, applied.outcomes);
         applied.waits = run.waits();
         applied
@@ -226,15 +232,6 @@ fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Scre
             Ok(())
         }
     }
-}
-
-fn asked(plan: &Plan) -> Result<bool, CliError> {
-    let mut stderr = anstream::stderr();
-    let question = format!("\nMake these {} changes? Only `yes` goes on: ", plan.changes.len());
-    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(CliError::Stdin)?;
-    Ok(answer.trim() == "yes")
 }
 
 fn report(

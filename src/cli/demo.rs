@@ -1,6 +1,5 @@
 //! `baseline demo`
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -165,7 +164,7 @@ impl Demo<'_> {
             ColorChoice::Never => "never",
         };
         command.args(["--color", color]).envs(self.sandbox.environment());
-        anstream::stdout().flush().map_err(CliError::from_stdout)?;
+        self.screen.document(|stdout| stdout.flush())?;
         let status = command.status().map_err(CliError::Sandbox)?;
         self.screen.data(&format!("{}\n", format!("exit code {}", status.code().unwrap_or(-1)).dimmed()))?;
         self.expect(

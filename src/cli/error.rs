@@ -155,19 +155,12 @@ pub(super) enum CliError {
     /// The simulation could not be started.
     #[error("cannot start the simulated estate")]
     Sandbox(#[source] io::Error),
-    /// Whoever read stdout has stopped reading.
-    #[error("stdout was closed")]
-    StdoutClosed,
     /// stdout cannot be written.
     #[error("cannot write to stdout")]
     Stdout(#[source] io::Error),
 }
 
 impl CliError {
-    pub(super) fn from_stdout(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { CliError::StdoutClosed } else { CliError::Stdout(error) }
-    }
-
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Files(_)
@@ -175,8 +168,6 @@ impl CliError {
             | CliError::PlanUnreadable { .. }
             | CliError::Plan { .. }
             | CliError::Record { .. } => Exit::Data,
-            // `baseline … | head` got all it wanted.
-            CliError::StdoutClosed => Exit::Success,
             #[cfg(feature = "aws")]
             CliError::Usage(_) | CliError::Recorded { .. } => Exit::Usage,
             _ => Exit::Error,
@@ -247,7 +238,6 @@ pub(super) fn report(error: &CliError, screen: &Screen) -> Exit {
 /// Prints an error with everything behind it.
 pub(super) fn say(error: &CliError, screen: &Screen) {
     match error {
-        CliError::StdoutClosed => {}
         CliError::Files(problems) => {
             screen.error(&render(problems, screen));
             screen.error(&format!("error: {problems}"));

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::CommonArgs;
 use super::draft::{Draft, Readers};
-use super::error::CliError;
+use super::error::{self, CliError};
 use super::exit::Exit;
 use super::hook::{self, Hook};
 use super::run::{Run, RunArgs};
@@ -128,11 +128,14 @@ pub(super) fn applied(applied: &Applied) -> End<'_> {
     End::Applied { outcomes: &applied.outcomes, halted: applied.halted.as_ref() }
 }
 
-/// How a run ends whose report may not have been read to its end: that is no failure, but an alarm that failed is one.
-pub(super) fn ended(shown: Result<(), CliError>, found: Exit, exit: Exit) -> Result<Exit, CliError> {
-    match shown {
-        Err(CliError::StdoutClosed) if exit != found => Ok(exit),
-        shown => shown.map(|()| exit),
+/// How a run ends whose report may not have been written: that is an error, unless a signal ended the run.
+pub(super) fn ended(shown: Result<(), CliError>, exit: Exit, screen: &Screen) -> Result<Exit, CliError> {
+    match (shown, exit) {
+        (Err(error), Exit::Signal(_)) => {
+            error::say(&error, screen);
+            Ok(exit)
+        }
+        (shown, _) => shown.map(|()| exit),
     }
 }
 
@@ -227,14 +230,6 @@ fn write(path: &Path, told: &Told) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_closed_pipe_hides_no_alarm_that_failed() {
-        let closed = || Err(CliError::StdoutClosed);
-        assert!(matches!(ended(closed(), Exit::Drift, Exit::Error), Ok(Exit::Error)));
-        assert!(matches!(ended(closed(), Exit::Drift, Exit::Drift), Err(CliError::StdoutClosed)));
-        assert!(matches!(ended(Ok(()), Exit::Drift, Exit::Error), Ok(Exit::Error)));
-    }
 
     #[test]
     fn what_is_told_of_one_baseline_is_not_taken_for_what_is_told_of_another() {

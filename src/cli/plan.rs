@@ -86,7 +86,7 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
         let asked = Asked { command: "plan", args: &args.run, common };
         // Also where nobody reads on: who is to be told is somebody else.
         let exit = args.unattended.conclude(&run, asked, &plan, End::Looked, found, screen).await;
-        notice::ended(shown, found, exit)
+        notice::ended(shown, exit, screen)
     })
 }
 

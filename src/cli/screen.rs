@@ -81,6 +81,17 @@ impl Screen {
         self.log.is_text() && io::stdin().is_terminal()
     }
 
+    /// Asks on the terminal.
+    #[cfg(feature = "aws")]
+    pub(super) fn agreed(&self, question: &str) -> Result<bool, CliError> {
+        let mut stderr = anstream::stderr();
+        let question = format!("\n{question} Only `yes` goes on: ");
+        stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(CliError::Stdin)?;
+        Ok(answer.trim() == "yes")
+    }
+
     /// The columns of a line on stderr; `None` where lines are not for a screen.
     pub(super) fn width(&self) -> Option<usize> {
         if !self.log.is_text() {
@@ -97,13 +108,17 @@ impl Screen {
 
     /// Writes data to stdout.
     pub(super) fn data(&mut self, text: &str) -> Result<(), CliError> {
-        let mut stdout = anstream::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CliError::from_stdout)
+        self.document(|stdout| stdout.write_all(text.as_bytes()))
     }
 
     /// Writes a document to stdout, as it is made.
     pub(super) fn document(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
-        write(&mut anstream::stdout().lock()).map_err(CliError::from_stdout)
+        let mut stdout = anstream::stdout().lock();
+        match write(&mut stdout).and_then(|()| stdout.flush()) {
+            // `baseline … | head` got all it wanted. The run goes on, and its exit code is what it comes to.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(CliError::Stdout),
+        }
     }
 
     /// Writes something to know to stderr.

@@ -99,16 +99,16 @@ impl Signals {
     fn take(&self, signal: i32, stopper: &Stopper, progress: &Arc<Progress>, events: &Events) {
         // Held to the end: whoever wants to begin writing waits, and the process is gone before.
         let mut state = self.state();
+        let first = *state.first.get_or_insert(signal);
         if state.left {
             return;
         }
-        state.first.get_or_insert(signal);
         state.count += 1;
         let name = name_of(signal);
         match (state.phase, state.count) {
             (Phase::Looking | Phase::Telling, _) => {
                 let (progress, events) = (progress.clone(), events.clone());
-                let exit = Exit::Signal(signal).code();
+                let exit = Exit::Signal(first).code();
                 let last = match state.phase {
                     Phase::Looking => "stopped; nothing was written",
                     _ => "stopped before everybody was told",
@@ -121,7 +121,7 @@ impl Signals {
                     // A question for a code has the terminal, and does not show what is typed.
                     restore_terminal();
                 }
-                die_of(signal);
+                die_of(first);
             }
             (Phase::Writing, 1) => {
                 stopper.ask(Asked::Finish);
@@ -153,7 +153,7 @@ impl Signals {
                 if !said {
                     restore_terminal();
                 }
-                die_of(state.first.unwrap_or(signal));
+                die_of(first);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! `baseline unlock`
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -38,7 +37,7 @@ pub(super) struct UnlockArgs {
 }
 
 pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
-    let can_ask = !args.no_input && std::io::stdin().is_terminal();
+    let can_ask = !args.no_input && screen.can_ask();
     if !args.yes && !can_ask {
         return Err(CliError::Usage(
             "unlock asks before it takes somebody's lock away, and there is no terminal to ask on: say --yes"
@@ -69,10 +68,11 @@ pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -
                 standing.place()
             )),
         }
-        if !args.yes && !agreed()? {
+        if !args.yes && !screen.agreed("Take the lock away?")? {
             screen.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }
+        run.signals.writing();
         let terms = LockTerms {
             run: run.id.clone(),
             owner: locking::owner(),
@@ -131,13 +131,4 @@ fn seconds(seconds: u64) -> String {
 /// What others wrote into the bucket goes to a terminal.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
-}
-
-fn agreed() -> Result<bool, CliError> {
-    let mut stderr = anstream::stderr();
-    let question = "\nTake the lock away? Only `yes` goes on: ";
-    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(CliError::Stdin)?;
-    Ok(answer.trim() == "yes")
 }

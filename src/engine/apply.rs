@@ -109,13 +109,7 @@ impl Apply<'_> {
                         outcomes[index] = Some(outcome);
                     }
                     Decision::ReadCanary(account) => {
-                        let later: BTreeSet<&Address> = plan
-                            .changes
-                            .iter()
-                            .map(|change| &change.address)
-                            .filter(|address| dispatcher.comes_after_canary(address))
-                            .collect();
-                        reading = self.read_canary(account, later).boxed_local();
+                        reading = self.read_canary(account, dispatcher.after_canary()).boxed_local();
                     }
                     Decision::Halt(why) => self.events.tell(Event::Halted { why }),
                     Decision::Over => break 'run,

@@ -200,11 +200,11 @@ impl<'a> Dispatcher<'a> {
         change.requires.iter().filter_map(made).collect()
     }
 
-    /// Whether a change belongs to a step that comes after the one the canary is looked at.
-    pub(super) fn comes_after_canary(&self, address: &Address) -> bool {
-        let Some((_, canary)) = self.canary else { return false };
-        let change = self.plan.changes.iter().position(|change| change.address == *address);
-        change.is_some_and(|change| self.step_of[change] > canary)
+    /// The changes that belong to a step after the one the canary is looked at.
+    pub(super) fn after_canary(&self) -> BTreeSet<&'a Address> {
+        let Some((_, canary)) = self.canary else { return BTreeSet::new() };
+        let steps = self.plan.changes.iter().zip(&self.step_of);
+        steps.filter(|(_, step)| **step > canary).map(|(change, _)| &change.address).collect()
     }
 
     /// Why nothing was started from some point on.

@@ -32,8 +32,9 @@ pub struct Enforce<'a> {
 }
 
 impl Enforce<'_> {
-    /// Makes the changes of a plan that are still right, and nothing else.
-    pub async fn run(&self, plan: &Plan) -> Applied {
+    /// Makes the changes of a plan that are still right, and nothing else. `before` are changes that were agreed to
+    /// besides, and have ended already.
+    pub async fn run(&self, plan: &Plan, before: &[(Address, Outcome)]) -> Applied {
         let taken = Lock::take(self.chain, self.profiles, self.baseline, plan, self.lock, self.stop, self.events).await;
         let lock = match taken {
             Ok(lock) => lock,
@@ -50,7 +51,7 @@ impl Enforce<'_> {
             revised = survey.revise(self.baseline, self.options, plan, made.as_ref()) => Ok(revised),
         };
         let applied = match revised {
-            Ok(revised) => self.apply(plan, revised, &lock, begun).await,
+            Ok(revised) => self.apply(plan, revised, before, &lock, begun).await,
             Err(why) => self.not_started(plan, why, begun),
         };
         lock.release().await;
@@ -58,10 +59,18 @@ impl Enforce<'_> {
     }
 
     /// Makes what is left of the plan; answers every change of it.
-    async fn apply(&self, plan: &Plan, revised: Revised, lock: &Lock, begun: Option<&Address>) -> Applied {
+    async fn apply(
+        &self,
+        plan: &Plan,
+        revised: Revised,
+        before: &[(Address, Outcome)],
+        lock: &Lock,
+        begun: Option<&Address>,
+    ) -> Applied {
         for (address, outcome) in &revised.settled {
             self.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
         }
+        let settled = [before, &revised.settled].concat();
         let apply = Apply {
             chain: self.chain,
             profiles: self.profiles,
@@ -69,7 +78,7 @@ impl Enforce<'_> {
             options: self.options,
             rollout: self.rollout,
             agreed: plan,
-            settled: &revised.settled,
+            settled: &settled,
             begun,
             stop: self.stop,
             events: self.events,

@@ -133,11 +133,16 @@ impl Lock {
         let record = Record::new(terms.run.clone(), &terms.owner, terms.lease, clock.wall());
         let contender = Contender { record, timeout: terms.timeout, began: clock.elapsed(), clock, stop, events };
         let place = match bucket(profiles, baseline) {
-            Some(bucket) => enter(chain, profiles, &bucket).await.map_err(not_asked)?.map(|s| (bucket, s)),
+            Some(bucket) => {
+                let entered = contender.unless_stopped(enter(chain, profiles, &bucket)).await?;
+                entered.map_err(not_asked)?.map(|session| (bucket, session))
+            }
             None => None,
         };
         let there = match &place {
-            Some((bucket, session)) => s3::exists(session, bucket).await.map_err(not_asked)?,
+            Some((bucket, session)) => {
+                contender.unless_stopped(s3::exists(session, bucket)).await?.map_err(not_asked)?
+            }
             None => false,
         };
         // By this run just now, by one that was killed, or by one elsewhere that comes after us: it is bare, or finished.
@@ -152,7 +157,9 @@ impl Lock {
                 return Ok(Lock { hold: Hold::Machine(held), bucket: bucket_of_lock, events: events.clone() });
             };
             // Whoever had the local lock before may have made it.
-            if !s3::exists(session, bucket).await.map_err(not_asked)? {
+            if !contender.unless_stopped(s3::exists(session, bucket)).await?.map_err(not_asked)? {
+                // Last of all: what comes now is finished.
+                contender.unless_stopped(std::future::ready(())).await?;
                 // A change of the plan, and not one of the tool's own calls.
                 events.tell(Event::ChangeStarted { address: bucket.clone() });
                 bucket_of_lock.begun = true;
@@ -168,7 +175,7 @@ impl Lock {
         if let Some(local) = local {
             local.release();
         }
-        let kept = Kept::start(object, clock.clone(), held);
+        let kept = Kept::start(object, clock.clone(), chain.aws().fence().clone(), held);
         Ok(Lock { hold: Hold::Bucket(kept), bucket: bucket_of_lock, events: events.clone() })
     }
 
@@ -184,12 +191,11 @@ impl Lock {
             Hold::Machine(_) => None,
         };
         async move {
-            if let Some(mut lost) = lost
-                && lost.wait_for(|lost| *lost).await.is_ok()
-            {
-                return;
+            match lost {
+                // Also where whoever renews it is gone without a word.
+                Some(mut lost) => drop(lost.wait_for(|lost| *lost).await),
+                None => std::future::pending().await,
             }
-            std::future::pending().await
         }
     }
 
@@ -263,6 +269,11 @@ impl Standing {
             Content::Strange => Record::new(terms.run.clone(), &terms.owner, terms.lease, now),
         };
         let by = format!("{} (run {})", terms.owner, terms.run);
-        Ok(self.object.write(&record.released(Some(by)).bytes(), Some(version)).await?.is_some())
+        let body = record.released(Some(by)).bytes();
+        if self.object.write(&body, Some(version)).await?.is_some() {
+            return Ok(true);
+        }
+        // Released by an attempt whose answer was lost, or renewed, released or taken by somebody else.
+        Ok(self.object.read().await?.is_some_and(|(now, _)| now == body))
     }
 }

@@ -147,6 +147,24 @@ pub struct Scope {
 }
 
 impl Plan {
+    /// All of it but the changes, which are as many as the estate is large.
+    #[must_use]
+    pub fn without_changes(&self) -> Plan {
+        Plan {
+            changes: Vec::new(),
+            blocked: self.blocked.clone(),
+            unreadable: self.unreadable.clone(),
+            undelivered: self.undelivered.clone(),
+            in_sync: self.in_sync,
+            orphans: self.orphans.clone(),
+            notes: self.notes.clone(),
+            names: self.names.clone(),
+            regions: self.regions.clone(),
+            scope: self.scope,
+            known: self.known.clone(),
+        }
+    }
+
     /// Whether everything that was to be read was read, nothing is held back, and nothing waits for somebody else.
     pub fn complete(&self) -> bool {
         self.unreadable.is_empty() && self.blocked.is_empty() && self.undelivered.is_empty()

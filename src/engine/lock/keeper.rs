@@ -1,12 +1,12 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::record::{Content, Record};
 use super::shelf::Shelf;
-use crate::aws::Version;
+use crate::aws::{Fence, Moment, Version};
 use crate::clock::Clock;
 use crate::model::OpError;
 
@@ -15,25 +15,6 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// How often a write of ours is looked for that came too late by its answer.
 const ATTEMPTS: u32 = 4;
-
-/// A moment by both clocks: the one that never goes back, and the one that goes on while the machine sleeps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub elapsed: Duration,
-    pub wall: SystemTime,
-}
-
-impl Moment {
-    pub(super) fn now(clock: &Clock) -> Self {
-        Moment { elapsed: clock.elapsed(), wall: clock.wall() }
-    }
-
-    /// How long ago it was, by the clock that says longer.
-    fn age(&self, clock: &Clock) -> Duration {
-        let wall = clock.wall().duration_since(self.wall).unwrap_or_default();
-        wall.max(clock.elapsed().saturating_sub(self.elapsed))
-    }
-}
 
 /// A lock that is ours.
 #[derive(Debug)]
@@ -54,6 +35,7 @@ enum Still {
 struct Keeper<S> {
     shelf: Arc<S>,
     clock: Clock,
+    fence: Arc<Fence>,
     held: Held,
 }
 
@@ -67,10 +49,12 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Starts to renew.
-    pub(super) fn start<S: Shelf>(shelf: Arc<S>, clock: Clock, held: Held) -> Self {
+    pub(super) fn start<S: Shelf>(shelf: Arc<S>, clock: Clock, fence: Arc<Fence>, held: Held) -> Self {
         let (tell_lost, lost) = watch::channel(false);
         let (let_go, asked) = oneshot::channel();
-        let task = tokio::spawn(Keeper { shelf, clock, held }.keep(asked, tell_lost));
+        let keeper = Keeper { shelf, clock, fence, held };
+        keeper.renewed();
+        let task = tokio::spawn(keeper.keep(asked, tell_lost));
         Kept { lost, let_go, task }
     }
 
@@ -94,11 +78,12 @@ impl Kept {
 }
 
 impl<S: Shelf> Keeper<S> {
-    /// Renews every third of the lease. What could not be renewed for three quarters of it is lost: the last quarter is
-    /// for the calls in flight, which end before anybody may take the lock over.
+    /// Renews every third of the lease. What could not be renewed for three quarters of it is lost, and nothing is sent by
+    /// then: the last quarter is for the answers under way, which come, or are given up, before anybody may take the lock
+    /// over, unless the lease is shorter than two minutes.
     async fn keep(mut self, mut asked: oneshot::Receiver<()>, lost: watch::Sender<bool>) -> Result<bool, OpError> {
         let lease = self.held.record.lease();
-        let (due, last_chance, patience) = (lease / 3, lease * 3 / 4, lease / 6);
+        let (due, last_chance, patience) = (lease / 3, self.good_for(), lease / 6);
         let clock = self.clock.clone();
         loop {
             let rest = due.saturating_sub(self.held.sent.age(&clock));
@@ -106,10 +91,14 @@ impl<S: Shelf> Keeper<S> {
             tokio::select! {
                 biased;
                 // Also when the run is gone without a word. After a whole lease the lock is free anyway.
-                _ = &mut asked => return tokio::select! {
-                    released = self.release() => released,
-                    () = clock.sleep(lease) => Ok(false),
-                },
+                _ = &mut asked => {
+                    let released = tokio::select! {
+                        released = self.release() => released,
+                        () = clock.sleep(lease) => Ok(false),
+                    };
+                    self.fence.lift();
+                    return released;
+                }
                 () = clock.sleep(pause.min(LONGEST_TICK)) => {}
             }
             let age = self.held.sent.age(&self.clock);
@@ -131,19 +120,30 @@ impl<S: Shelf> Keeper<S> {
                 break;
             }
         }
+        self.fence.lost();
         lost.send_replace(true);
         Ok(false)
+    }
+
+    /// How long after a renewal the lock is good for writing.
+    fn good_for(&self) -> Duration {
+        self.held.record.lease() * 3 / 4
+    }
+
+    fn renewed(&self) {
+        self.fence.renewed(self.held.sent, self.good_for());
     }
 
     /// Says that we are still there.
     async fn renew(&mut self) -> Result<Still, OpError> {
         for _ in 0..ATTEMPTS {
             let sent = Moment::now(&self.clock);
-            let record = self.held.record.renewed_at(sent.wall);
+            let record = self.held.record.renewed_at(sent.wall());
             // Counted before it is sent, so that no two writes are the same even where an answer is lost.
             self.held.record.renewals = record.renewals;
             if let Some(version) = self.shelf.write(&record.bytes(), Some(&self.held.version)).await? {
                 self.held = Held { record, version, sent };
+                self.renewed();
                 return Ok(Still::Ours);
             }
             let Some(version) = self.ours().await? else { return Ok(Still::Lost) };

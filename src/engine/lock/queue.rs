@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::keeper::{Held, Moment};
+use super::keeper::Held;
 use super::record::{Content, Record};
 use super::shelf::Shelf;
 use super::{Stop, not_asked};
-use crate::aws::Version;
+use crate::aws::{Moment, Version};
 use crate::clock::Clock;
 use crate::engine::Asked;
 use crate::report::{Event, Events, Halt};
@@ -75,7 +75,7 @@ impl Contender<'_> {
                 },
             };
             let moment = Moment::now(self.clock);
-            let record = self.record.taken_at(moment.wall);
+            let record = self.record.taken_at(moment.wall());
             sent = Some(moment);
             // Not given up half-way: whether it is ours has to be known.
             if let Some(version) = shelf.write(&record.bytes(), over.as_ref()).await.map_err(not_asked)? {
@@ -120,7 +120,7 @@ impl Contender<'_> {
         self.unless_stopped(self.clock.sleep(pause.mul_f64(1.0 + fastrand::f64() / 4.0))).await
     }
 
-    async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, Halt> {
+    pub(super) async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, Halt> {
         tokio::select! {
             biased;
             () = self.stop.until(Asked::Finish) => Err(Halt::Interrupted),

@@ -76,8 +76,9 @@ impl Record {
         Record { state: State::Released, released_by: by, ..self.clone() }
     }
 
+    /// No longer than `--lock-lease` takes: whoever may write into the bucket may have put any number there.
     pub(super) fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds.max(1))
+        Duration::from_secs(self.lease_seconds.clamp(1, 3600))
     }
 
     /// Whether both are of the same run.
@@ -114,6 +115,8 @@ pub enum Content {
 impl Content {
     pub(super) fn of(body: &[u8]) -> Self {
         match serde_json::from_slice::<Record>(body) {
+            // The same fields may mean something else there.
+            Ok(record) if record.format != FORMAT => Content::Strange,
             Ok(record) if record.state == State::Released => Content::Free(record),
             Ok(record) => Content::Held(record),
             Err(_) => Content::Strange,

@@ -13,6 +13,7 @@ use super::queue::Contender;
 use super::record::{Content, Record};
 use super::shelf::Shelf;
 use super::*;
+use crate::aws::Fence;
 use crate::clock::{Clock, Simulated};
 use crate::engine::{Asked, Stopper};
 use crate::model::Fault;
@@ -139,6 +140,8 @@ struct Bed {
     events: Events,
     stopper: Stopper,
     stop: Stop,
+    /// Of the last to hold the lock.
+    fence: Arc<Fence>,
 }
 
 impl Bed {
@@ -149,7 +152,7 @@ impl Bed {
         let sink = told.clone();
         let events = Events::to(move |event| sink.lock().unwrap().push(event));
         let (stopper, stop) = Stop::new();
-        Bed { time, clock, object: Arc::default(), told, events, stopper, stop }
+        Bed { time, clock, object: Arc::default(), told, events, stopper, stop, fence: Arc::default() }
     }
 
     fn run<T>(&self, test: impl Future<Output = T>) -> T {
@@ -190,7 +193,7 @@ impl Bed {
 
     async fn hold_by(&self, road: Arc<Road>, who: u16) -> Kept {
         let held = self.contend_by(&road, who, TIMEOUT).await.unwrap();
-        Kept::start(road, self.clock.clone(), held)
+        Kept::start(road, self.clock.clone(), self.fence.clone(), held)
     }
 
     fn told(&self) -> Vec<Event> {
@@ -395,15 +398,20 @@ fn a_machine_that_slept_asks_before_it_goes_on() {
     bed.run(async {
         let first = bed.hold(1).await;
         bed.sleep(10).await;
+        assert_eq!(bed.fence.is_open(&bed.clock), Some(true));
         bed.time.suspend(Duration::from_secs(3600));
+        assert_eq!(bed.fence.is_open(&bed.clock), None, "nothing is sent before it has asked");
         bed.sleep(2).await;
         // Nobody came meanwhile.
         assert!(!is_lost(&first));
+        assert_eq!(bed.fence.is_open(&bed.clock), Some(true));
         assert!(bed.object.record().renewals >= 1);
         bed.time.suspend(Duration::from_secs(3600));
         bed.object.put(&bed.record(2).bytes());
+        assert_eq!(bed.fence.is_open(&bed.clock), None);
         bed.sleep(2).await;
         assert!(is_lost(&first));
+        assert_eq!(bed.fence.is_open(&bed.clock), Some(false));
     });
 }
 

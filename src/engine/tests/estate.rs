@@ -134,7 +134,7 @@ impl Estate {
             if plan.changes.is_empty() {
                 return (plan, Applied::default());
             }
-            let applied = enforce.run(&plan).await;
+            let applied = enforce.run(&plan, &[]).await;
             (plan, applied)
         });
         let (times, events) = std::mem::take(&mut *told.lock().unwrap()).into_iter().unzip();

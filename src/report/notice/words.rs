@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Difference, End, Ended, Standing, Wrong};
 use crate::model::{Address, OpError};
-use crate::plan::{Action, Known, Plan};
+use crate::plan::{Action, Plan};
 use crate::report::{Outcome, human, json};
 
 /// The longest subject: "less than 100 characters", ASCII (SNS API Reference, `Publish`).
@@ -215,20 +215,8 @@ fn cut(text: &str) -> String {
 /// The document in one line, no longer than that: what does not fit is left out, and it says so.
 fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
     let plan = ended.plan;
-    // The changes are as many as the estate is large: each is made when there is room for it.
-    let rest = Plan {
-        changes: Vec::new(),
-        blocked: plan.blocked.clone(),
-        unreadable: plan.unreadable.clone(),
-        undelivered: plan.undelivered.clone(),
-        in_sync: plan.in_sync,
-        orphans: plan.orphans.clone(),
-        notes: plan.notes.clone(),
-        names: plan.names.clone(),
-        regions: BTreeMap::new(),
-        known: Known::default(),
-        scope: plan.scope,
-    };
+    // Each change is made when there is room for it.
+    let rest = plan.without_changes();
     let outcomes = match ended.end {
         End::Applied { outcomes, .. } => outcomes,
         End::Looked => &[],

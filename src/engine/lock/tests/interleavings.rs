@@ -17,6 +17,9 @@ struct Fate {
     /// After how much of its work the network is gone, and for how long.
     outage: Option<(Duration, Duration)>,
     lost_answers: u32,
+    /// How long AWS takes for what is written under the lock: at most a quarter of the lease, as the answer to one
+    /// attempt is waited for.
+    answers: Duration,
 }
 
 /// How it ended.
@@ -38,8 +41,9 @@ fn fate() -> impl Strategy<Value = Fate> {
         any::<bool>(),
         outage,
         0..4u32,
+        0.01..0.99f64,
     )
-        .prop_map(|(comes, works, lease, latency, dies, outage, lost_answers)| Fate {
+        .prop_map(|(comes, works, lease, latency, dies, outage, lost_answers, part)| Fate {
             comes,
             works,
             lease,
@@ -47,6 +51,7 @@ fn fate() -> impl Strategy<Value = Fate> {
             dies,
             outage,
             lost_answers,
+            answers: (lease / 4).mul_f64(part),
         })
 }
 
@@ -65,7 +70,7 @@ impl Inside {
     }
 }
 
-async fn live(bed: &Bed, who: usize, fate: &Fate, inside: &Inside) -> End {
+async fn live(bed: &Bed, who: usize, fate: &Fate, inside: &Inside, writing: &Inside) -> End {
     bed.clock.sleep(fate.comes).await;
     let mut road = bed.road();
     road.latency = fate.latency;
@@ -76,14 +81,29 @@ async fn live(bed: &Bed, who: usize, fate: &Fate, inside: &Inside) -> End {
     let Ok(held) = contender.take(&*road).await else { return End::Never };
     let now = bed.clock.elapsed();
     *road.outage.lock().unwrap() = fate.outage.map(|(after, length)| (now + after, now + after + length));
-    let kept = Kept::start(road, bed.clock.clone(), held);
+    let fence: Arc<Fence> = Arc::default();
+    let kept = Kept::start(road, bed.clock.clone(), fence.clone(), held);
     inside.enter(who);
     let mut loss = kept.watch_loss();
-    let end = tokio::select! {
-        lost = loss.wait_for(|lost| *lost) => if lost.is_ok() { End::Lost } else { End::Never },
-        () = bed.clock.sleep(fate.works) => End::Done,
+    let held = async {
+        let end = tokio::select! {
+            lost = loss.wait_for(|lost| *lost) => if lost.is_ok() { End::Lost } else { End::Never },
+            () = bed.clock.sleep(fate.works) => End::Done,
+        };
+        inside.leave();
+        end
     };
-    inside.leave();
+    // What a change sends goes on when the lock is lost, as far as it gets.
+    let over = bed.clock.elapsed() + fate.works;
+    let writes = async {
+        while bed.clock.elapsed() < over && fence.pass(&bed.clock).await.is_ok() {
+            writing.enter(who);
+            bed.clock.sleep(fate.answers).await;
+            writing.leave();
+            bed.clock.sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let (end, ()) = tokio::join!(held, writes);
     if fate.dies {
         kept.die();
     } else {
@@ -100,8 +120,8 @@ proptest! {
     fn never_do_two_have_it_and_everybody_gets_it(fates in prop::collection::vec(fate(), 2..=3), seed: u64) {
         fastrand::seed(seed);
         let bed = Bed::new();
-        let inside = Inside::default();
-        let ends = bed.run(join_all(fates.iter().enumerate().map(|(who, fate)| live(&bed, who, fate, &inside))));
+        let (inside, writing) = (Inside::default(), Inside::default());
+        let ends = bed.run(join_all(fates.iter().enumerate().map(|(who, fate)| live(&bed, who, fate, &inside, &writing))));
         for (end, fate) in ends.iter().zip(&fates) {
             prop_assert_ne!(end, &End::Never, "{:?}", &fates);
             // Without a reason nobody loses it: neither latency nor a lost answer is one.
