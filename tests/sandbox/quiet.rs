@@ -1,5 +1,7 @@
 //! What a scheduler would mail: one line or nothing when all is well, problems in full otherwise.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::support::estate::{BASELINE, Estate, LEDGER, PAYMENTS, PROFILES, Ran};
@@ -77,4 +79,24 @@ fn a_warning_is_held_back_only_while_all_is_well() {
     let estate = Estate::converged(PROFILES, BASELINE);
     let ran = estate.run(&["plan", "-q", "-a", "nobody"]).ended(64);
     assert!(ran.err.contains("no account of profiles.toml matches"), "{}", ran.err);
+}
+
+/// Runs a command whose output nobody reads, not even the beginning.
+fn unread(estate: &Estate, arguments: &[&str]) -> Option<i32> {
+    let mut child = estate.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_neither_what_is_done_nor_how_it_ended() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    assert_eq!(unread(&estate, &["plan"]), Some(2));
+    assert_eq!(unread(&estate, &["plan", "--format", "json"]), Some(2));
+    estate.tamper(json!({ "do": "deny", "account": PAYMENTS, "operation": "cloudtrail:CreateTrail" }));
+    assert_eq!(unread(&estate, &["apply", "--yes"]), Some(1));
+    estate.tamper(json!({ "do": "permit", "account": PAYMENTS }));
+    assert_eq!(unread(&estate, &["apply", "--yes"]), Some(0));
+    estate.assert_clean();
+    assert_eq!(unread(&estate, &["accounts"]), Some(0));
 }

@@ -124,6 +124,46 @@ fn nothing_follows_a_canary_that_could_not_be_read() {
 }
 
 #[test]
+fn nothing_follows_a_canary_that_a_saved_plan_could_not_read() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.tamper(json!({ "do": "delete-role", "account": LEDGER, "role": "BaselineExecution" }));
+    estate.plan(&["--out", "plan.json"]).ended(3);
+    let ran = estate.apply(&["plan.json", "--format", "json", "--canary", "ledger"]).ended(3);
+    let document = ran.json();
+    assert_eq!(accounts_of(&document, "not_started"), [PAYMENTS], "{document:#}");
+    assert!(ran.err.contains("the canary ledger could not be read"), "{}", ran.err);
+    assert!(!was_written_to(&estate, PAYMENTS));
+}
+
+#[test]
+fn a_canary_of_a_saved_plan_is_looked_at_as_far_as_the_plan_goes() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    for account in [PAYMENTS, LEDGER] {
+        estate.tamper(json!({ "do": "stop-logging", "account": account, "region": "us-east-1" }));
+    }
+    estate.plan(&["--region", "us-east-1", "--out", "plan.json"]).ended(2);
+    // Drift that is none of its business.
+    estate.tamper(json!({ "do": "stop-logging", "account": LEDGER, "region": HOME }));
+    let document = estate.apply(&["plan.json", "--format", "json", "--canary", "ledger"]).ended(0).json();
+    assert_eq!(accounts_of(&document, "applied"), [PAYMENTS, LEDGER], "{document:#}");
+}
+
+#[test]
+fn nothing_follows_a_canary_that_is_no_longer_as_a_saved_plan_saw_it() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    for account in [PAYMENTS, LEDGER] {
+        estate.tamper(json!({ "do": "stop-logging", "account": account, "region": HOME }));
+    }
+    estate.plan(&["--out", "plan.json"]).ended(2);
+    estate.tamper(json!({ "do": "delete-trail", "account": LEDGER, "region": HOME, "name": "baseline" }));
+    estate.sandbox.reset_calls();
+    let document = estate.apply(&["plan.json", "--format", "json", "--canary", "ledger"]).ended(3).json();
+    assert_eq!(accounts_of(&document, "stale"), [LEDGER], "{document:#}");
+    assert_eq!(accounts_of(&document, "not_started"), [PAYMENTS], "{document:#}");
+    assert!(!was_written_to(&estate, PAYMENTS));
+}
+
+#[test]
 fn a_canary_that_cannot_go_first_is_a_mistake() {
     let estate = Estate::new(PROFILES, BASELINE);
     for (arguments, said) in [

@@ -6,6 +6,7 @@ mod cloudtrail;
 mod config;
 mod errors;
 mod eventbridge;
+mod fence;
 mod guardduty;
 mod iam;
 mod kms;
