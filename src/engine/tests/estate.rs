@@ -43,6 +43,18 @@ name = "payments"
 /// The standard baseline as it is shipped.
 pub(super) const STANDARD: &str = include_str!("../../../baselines/standard.toml");
 
+/// Trails and what they need, and little to wait for.
+pub(super) const TRAILS: &str = r#"
+name = "trails"
+
+[log_key]
+
+[log_bucket]
+
+[cloudtrail]
+mode = "per-region"
+"#;
+
 /// The simulated cloud, its time, and the two files.
 pub(super) struct Estate {
     pub cloud: Cloud,

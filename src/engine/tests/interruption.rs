@@ -1,6 +1,6 @@
 //! Runs that are asked to stop before their first change was made.
 
-use super::estate::{Estate, PROFILES, STANDARD};
+use super::estate::{Estate, PROFILES, TRAILS};
 use crate::report::{Event, Halt, Outcome};
 use crate::services::Kind;
 
@@ -13,7 +13,7 @@ fn a_run_that_ends_once_it_made_the_bucket_for_its_lock_says_so_and_reads_and_st
         ("when it has the lock", |event| matches!(event, Event::LockTaken { .. })),
     ];
     for (when, moment) in moments {
-        let mut estate = Estate::new(PROFILES, STANDARD);
+        let mut estate = Estate::new(PROFILES, TRAILS);
         let ran = estate.run_until(moment);
         assert_eq!(ran.applied.halted, Some(Halt::Interrupted), "{when}");
         assert_eq!(ran.applied.outcomes.len(), ran.plan.changes.len(), "{when}");

@@ -1,6 +1,7 @@
 //! Whole runs in this process, against the simulated cloud, on simulated time.
 
 mod canary;
+mod doors;
 mod estate;
 mod failures;
 mod hours;

@@ -2,18 +2,16 @@
 
 use serde_json::json;
 
-use super::estate::{Estate, PROFILES};
+use super::estate::{Estate, PROFILES, TRAILS};
 use crate::engine::{Survey, SurveyOptions};
 use crate::report::{Events, Outcome};
 use crate::sandbox::Tamper;
 use crate::services::Kind;
 
-const BUCKET: &str = "name = \"test\"\n\n[log_bucket]\n";
-
 /// A plan is not believed to have been checked: what it changes is, before it is written.
 #[test]
 fn a_change_that_the_linter_refuses_on_the_second_look_is_left_alone() {
-    let mut estate = Estate::new(PROFILES, BUCKET);
+    let mut estate = Estate::new(PROFILES, TRAILS);
     let made = estate.run();
     let bucket = made.plan.changes.iter().find(|change| change.address.kind == Kind::S3Bucket).unwrap();
     let bucket = bucket.address.clone();
