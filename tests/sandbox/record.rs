@@ -10,7 +10,7 @@ use std::time::Duration;
 use baseline::report::record::{Record, read};
 use serde_json::{Value, json};
 
-use crate::support::estate::{BASELINE, Estate, PROFILES, Ran, SECRETS, SECURITY, standard};
+use crate::support::estate::{BASELINE, Estate, HOME, PAYMENTS, PROFILES, Ran, SECRETS, SECURITY, standard};
 
 const FILE: &str = "run.jsonl";
 
@@ -90,6 +90,37 @@ fn a_record_is_shown_as_the_run_itself_was() {
     assert_eq!(shown.out, applied.out);
     assert!(shown.err.contains("exit code 1"), "{}", shown.err);
     assert_eq!(record(&estate).ended.map(|ended| ended.exit), Some(1));
+}
+
+/// AWS needs a while to notice that the bucket lets the trail in.
+#[test]
+fn what_aws_needed_long_for_is_told_at_the_end_and_by_the_record() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    estate.tamper(json!({ "do": "delete-trail", "account": PAYMENTS, "region": HOME, "name": "baseline" }));
+    let refused =
+        json!({ "fail": { "code": "InsufficientS3BucketPolicyException", "status": 400, "message": "not yet" } });
+    estate.tamper(json!({ "do": "fault", "operation": "cloudtrail:CreateTrail", "times": 4, "effect": refused }));
+    let applied = estate.apply(&["--events", FILE]).ended(0);
+    assert_eq!(estate.sandbox.faults()[0].hit, 4);
+    assert!(applied.out.contains("to notice what cloudtrail:CreateTrail needs"), "{}", applied.out);
+    assert_eq!(show(&estate, &[]).out, applied.out);
+    let document = show(&estate, &["--format", "json", "-v"]).json();
+    assert_eq!(document["waits"].as_array().unwrap().len(), 1, "{document:#}");
+    assert_eq!(document["waited"][0]["operation"], "CreateTrail", "{document:#}");
+}
+
+#[test]
+fn which_wave_began_when_is_in_the_record() {
+    let estate = Estate::new(&PROFILES.replace("groups = [\"dev\"]", "groups = [\"dev\"]\nwave = 2"), BASELINE);
+    estate.apply(&["--events", FILE]).ended(0);
+    let lines = text(&estate);
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let waves: Vec<Value> = lines
+        .filter(|line| line["event"] == "wave_started")
+        .map(|line| json!([line["wave"], line["accounts"], line["changes"]]))
+        .collect();
+    let expected = json!([["holders", 1, 4], [{ "declared": 1 }, 1, 2], [{ "declared": 2 }, 1, 2]]);
+    assert_eq!(json!(waves), expected);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::aws::tests::cloud::aws_over;
 use crate::aws::{Chain, MfaCodes, Rates};
 use crate::clock::Simulated;
 use crate::config::{Loaded, Source, load};
-use crate::engine::{Applied, Enforce, LockTerms, Rollout, Stop, Survey, SurveyOptions};
+use crate::engine::{Applied, Asked, Enforce, LockTerms, Rollout, Stop, Survey, SurveyOptions};
 use crate::model::RunId;
 use crate::plan::Plan;
 use crate::report::{Event, Events};
@@ -43,6 +43,18 @@ name = "payments"
 /// The standard baseline as it is shipped.
 pub(super) const STANDARD: &str = include_str!("../../../baselines/standard.toml");
 
+/// Trails and what they need, and little to wait for.
+pub(super) const TRAILS: &str = r#"
+name = "trails"
+
+[log_key]
+
+[log_bucket]
+
+[cloudtrail]
+mode = "per-region"
+"#;
+
 /// The simulated cloud, its time, and the two files.
 pub(super) struct Estate {
     pub cloud: Cloud,
@@ -73,9 +85,7 @@ impl Estate {
     }
 
     pub(super) fn with(profiles: &str, baseline: &str, options: Options) -> Estate {
-        let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
-        let loaded = load(&source("profiles.toml", profiles), Some(&source("baseline.toml", baseline)))
-            .unwrap_or_else(|problems| panic!("{:?}", problems.list));
+        let loaded = loaded(profiles, baseline);
         let time = Simulated::default();
         let seconds = time.clone();
         let clock = Some(CloudClock::new(move || seconds.unix_seconds()));
@@ -83,6 +93,11 @@ impl Estate {
         let folder = std::env::temp_dir().join(format!("baseline-engine-{}-{}", std::process::id(), fastrand::u64(..)));
         std::fs::create_dir(&folder).unwrap();
         Estate { cloud, time, loaded, folder, runs: 0, parallelism: 64, rates: Rates::Off, watch: None }
+    }
+
+    /// From now on the files say this.
+    pub(super) fn declare(&mut self, profiles: &str, baseline: &str) {
+        self.loaded = loaded(profiles, baseline);
     }
 
     /// Reads, plans, and makes the changes, if there are any.
@@ -98,8 +113,31 @@ impl Estate {
 
     /// The same, with somebody who sees every event when it happens, and may do something about it.
     pub(super) fn run_watched(&mut self, watch: impl FnMut(&Event) + Send + 'static) -> Ran {
-        self.watch = Some(Box::new(watch));
+        self.watch(watch);
         self.run()
+    }
+
+    /// The same, interrupted when this happens for the first time.
+    pub(super) fn run_until(&mut self, mut happens: impl FnMut(&Event) -> bool + Send + 'static) -> Ran {
+        let (stopper, stop) = Stop::new();
+        self.watch(move |event| {
+            if happens(event) {
+                stopper.ask(Asked::Finish);
+            }
+        });
+        self.run_with(&SurveyOptions::default(), &Rollout::default(), &stop)
+    }
+
+    /// The next run is seen by somebody who may do something about each event.
+    pub(super) fn watch(&mut self, watch: impl FnMut(&Event) + Send + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    /// The ways into the accounts.
+    pub(super) fn chain(&self, events: &Events) -> Chain {
+        let aws = aws_over(&self.cloud, &self.time, self.parallelism, self.rates, events.clone());
+        let nobody = MfaCodes::from_fn(|_| Box::pin(async { Err("nobody to ask".to_owned()) }));
+        Chain::new(aws, &self.loaded.profiles, nobody).unwrap()
     }
 
     pub(super) fn run_with(&mut self, options: &SurveyOptions, rollout: &Rollout, stop: &Stop) -> Ran {
@@ -114,9 +152,7 @@ impl Estate {
                 told.lock().unwrap().push((clock.elapsed(), event));
             })
         };
-        let aws = aws_over(&self.cloud, &self.time, self.parallelism, self.rates, events.clone());
-        let nobody = MfaCodes::from_fn(|_| Box::pin(async { Err("nobody to ask".to_owned()) }));
-        let chain = Chain::new(aws, &self.loaded.profiles, nobody).unwrap();
+        let chain = self.chain(&events);
         let profiles = &self.loaded.profiles;
         let baseline = self.loaded.baseline.as_ref().unwrap();
         let lock = LockTerms {
@@ -157,6 +193,12 @@ impl Estate {
         count(&self.cloud.state(), "", &mut counts);
         counts
     }
+}
+
+fn loaded(profiles: &str, baseline: &str) -> Loaded {
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    load(&source("profiles.toml", profiles), Some(&source("baseline.toml", baseline)))
+        .unwrap_or_else(|problems| panic!("{:?}", problems.list))
 }
 
 impl Drop for Estate {

@@ -188,6 +188,23 @@ fn a_weekly_failure_is_told_once_while_the_nightly_plans_find_the_same_drift() {
 }
 
 #[test]
+fn a_failure_where_nothing_can_be_read_now_goes_on_standing() {
+    let change = stopped(PAYMENTS, "us-east-1", "logging");
+    let failed = [(change.address.clone(), Outcome::Failed(denied(PAYMENTS, "us-east-1", "StartLogging")))];
+    let told = kept(applied(&plan(vec![change.clone()]), &failed, Memory::Nothing));
+    let mut blind = plan(vec![]);
+    blind.unreadable = vec![unread(PAYMENTS, "us-east-1", Some(Service::Cloudtrail))];
+    for notice in [looked(&blind, Memory::Told(&told)), applied(&blind, &[], Memory::Told(&told))] {
+        let notice = notice.unwrap();
+        let document = document(&notice);
+        assert_eq!((&document["gone"], &document["otherwise"]), (&json!([]), &json!([])));
+        let subject = change.address.to_string();
+        assert_eq!(notice.told.subjects[&subject], told.subjects[&subject]);
+        assert!(told.subjects[&subject].contains_key(&Wrong::Failed));
+    }
+}
+
+#[test]
 fn a_run_that_broke_off_is_told_until_one_gets_through() {
     let change = stopped(PAYMENTS, "us-east-1", "logging");
     let drift = plan(vec![change.clone()]);
