@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Survey, SurveyOptions};
 use crate::config::{Baseline, Profiles};
-use crate::model::{Address, Partition};
-use crate::plan::{Action, Change, Fact, Facts, Known, Plan, Selection, check, stale};
+use crate::model::{Address, Fault, Partition};
+use crate::plan::{Action, Change, Fact, Facts, Known, Plan, Selection, Unreadable, check, stale};
 use crate::report::Outcome;
 
 /// What is left of a plan after everything it changes was read once more.
@@ -125,13 +125,13 @@ impl Second<'_> {
     fn gone(&self, change: &Change) -> Outcome {
         let address = &change.address;
         let stale = |reason: String| Outcome::Stale { reason };
-        let unread = self.now.unreadable.iter().find(|unreadable| {
-            unreadable.target.account == address.target.account
-                && unreadable
-                    .service
-                    .is_none_or(|service| service == address.kind.service() && unreadable.target == address.target)
-        });
-        if let Some(unreadable) = unread {
+        // An identity that is not the expected one is an error, and no state of what is there: also where it is that of
+        // the account in which something is required.
+        let mut needed = std::iter::once(address).chain(&change.requires).flat_map(|one| self.unreadable(one));
+        if let Some(unreadable) = needed.find(|unreadable| unreadable.error.fault == Fault::WrongAccount) {
+            return Outcome::Failed(unreadable.error.clone());
+        }
+        if let Some(unreadable) = self.unreadable(address).next() {
             return stale(format!("it could not be read again: {}", unreadable.error));
         }
         let held = self.now.blocked.iter().find(|blocked| blocked.address == *address);
@@ -153,6 +153,14 @@ impl Second<'_> {
             (_, Some(held)) => held,
             (_, None) => stale("nothing is declared there by now".to_owned()),
         }
+    }
+
+    /// What could not be read of the place of a resource.
+    fn unreadable(&self, address: &Address) -> impl Iterator<Item = &Unreadable> {
+        self.now.unreadable.iter().filter(move |unreadable| match unreadable.service {
+            Some(service) => service == address.kind.service() && unreadable.target == address.target,
+            None => unreadable.target.account == address.target.account,
+        })
     }
 
     /// Whatever requires something that is left alone is not started either, however long the chain.

@@ -231,24 +231,48 @@ fn what_is_not_planned_any_more_says_why() {
     assert_eq!(bed.ends()[TRAIL], "stale: it is held back by now: no");
 }
 
-#[test]
-fn what_cannot_be_read_again_is_stale() {
-    let error = |target: &Target| OpError {
+fn error(target: &Target, fault: Fault) -> OpError {
+    OpError {
         account: target.account,
         region: target.region.clone(),
         role: None,
         service: "cloudtrail".to_owned(),
         operation: "DescribeTrails".to_owned(),
-        fault: Fault::Denied,
+        fault,
         code: None,
         message: "no".to_owned(),
         request_id: None,
         attempts: 1,
         hint: None,
-    };
+    }
+}
+
+#[test]
+fn a_role_that_leads_elsewhere_by_now_is_a_failure_and_nothing_stale() {
+    // Into the trail's account; and into the one that holds what the trail requires.
+    for at in [TRAIL, KEY] {
+        let mut bed = Bed::new().without(TRAIL, None);
+        let target = bed.address(at).target;
+        if at == KEY {
+            bed = bed.without(KEY, Some(Fact::Unreadable)).without(BUCKET, Some(Fact::Unreadable));
+        }
+        let error = error(&target, Fault::WrongAccount);
+        bed.second.now.unreadable.push(Unreadable { error: error.clone(), target, service: None });
+        let revised = bed.second.settle(&bed.plan);
+        let failed = |(address, outcome): &(Address, Outcome)| {
+            assert_eq!(*outcome, Outcome::Failed(error.clone()), "{address}");
+        };
+        revised.settled.iter().for_each(failed);
+        assert_eq!((revised.settled.len(), revised.plan.changes.len()), if at == KEY { (3, 0) } else { (1, 2) });
+    }
+}
+
+#[test]
+fn what_cannot_be_read_again_is_stale() {
     let unread = |target: Target, service| {
         let mut bed = Bed::new().without(TRAIL, None);
-        bed.second.now.unreadable.push(Unreadable { error: error(&target), target, service });
+        let error = error(&target, Fault::Denied);
+        bed.second.now.unreadable.push(Unreadable { error, target, service });
         bed.ends().remove(TRAIL)
     };
     let there = Bed::new().address(TRAIL).target;
