@@ -7,6 +7,7 @@ use crate::config::{Baseline, Profiles};
 use crate::model::{Address, Fault, Partition};
 use crate::plan::{Action, Change, Fact, Facts, Known, Plan, Selection, Unreadable, check, stale};
 use crate::report::Outcome;
+use crate::services::{Found, Spec};
 
 /// What is left of a plan after everything it changes was read once more.
 #[derive(Debug, Default)]
@@ -22,7 +23,8 @@ impl Survey<'_> {
     ///
     /// The plan is a constraint and nothing more: what is left of it is what was planned afresh, as far as that is what
     /// it says. `options` give the terms; what they select was selected when the plan was made. `made` is the bucket
-    /// that the lock had to have and the plan saw none of: it is there by now, and bare.
+    /// that the lock had to have and the plan saw none of: it is there by now, and bare unless
+    /// somebody else made it meanwhile.
     pub async fn revise(
         &self,
         baseline: &Baseline,
@@ -113,9 +115,11 @@ impl Second<'_> {
                 _ => None,
             });
         }
-        let bare =
+        let made =
             self.made == Some(&planned.address) && (planned.action, now.action) == (Action::Create, Action::Update);
-        if bare && desired == now.desired {
+        // What somebody made between the plan and the lock bears the same name, and was planned by nobody.
+        let is_bare = |found: &Found| matches!(&found.spec, Spec::S3Bucket(bucket) if bucket.is_bare());
+        if made && now.seen.as_ref().is_some_and(is_bare) && desired == now.desired {
             return None;
         }
         stale::reason(planned, &desired, now)
