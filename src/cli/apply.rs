@@ -101,7 +101,8 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
             return args.copying.copy(&run, ended, common, screen).await;
         }
         // Also where nobody reads on: who is to be told is somebody else.
-        let exit = args.unattended.conclude(&run, asked, &plan, notice::applied(&applied), found, screen).await;
+        let end = notice::applied(&applied, args.file.is_some());
+        let exit = args.unattended.conclude(&run, asked, &plan, end, found, screen).await;
         let ended = notice::ended(shown, run.signals.exit(exit), screen);
         args.copying.copy(&run, ended, common, screen).await
     })

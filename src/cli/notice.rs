@@ -123,9 +123,9 @@ impl UnattendedArgs {
     }
 }
 
-/// What an apply came to, for those who were not there.
-pub(super) fn applied(applied: &Applied) -> End<'_> {
-    End::Applied { outcomes: &applied.outcomes, halted: applied.halted.as_ref() }
+/// What an apply came to, for those who were not there; `saved` is whether it went by a saved plan.
+pub(super) fn applied(applied: &Applied, saved: bool) -> End<'_> {
+    End::Applied { outcomes: &applied.outcomes, halted: applied.halted.as_ref(), saved }
 }
 
 /// How a run ends whose report may not have been written: that is an error, unless a signal ended the run.
@@ -145,7 +145,7 @@ fn target(run: &Run) -> Option<&NotifyRun> {
 
 fn document(plan: &Plan, end: End<'_>) -> Value {
     match end {
-        End::Applied { outcomes, halted } => json::apply_value(plan, &json::Ended { outcomes, halted, waits: &[] }),
+        End::Applied { outcomes, halted, .. } => json::apply_value(plan, &json::Ended { outcomes, halted, waits: &[] }),
         End::Looked => json::plan_value(plan),
     }
 }

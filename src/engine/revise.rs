@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Survey, SurveyOptions};
 use crate::config::{Baseline, Profiles};
-use crate::model::{Address, Partition};
-use crate::plan::{Action, Change, Fact, Facts, Known, Plan, Selection, check, stale};
+use crate::model::{Address, Fault, Partition};
+use crate::plan::{Action, Change, Fact, Facts, Known, Plan, Selection, Unreadable, check, stale};
 use crate::report::Outcome;
+use crate::services::{Found, Spec};
 
 /// What is left of a plan after everything it changes was read once more.
 #[derive(Debug, Default)]
@@ -22,7 +23,8 @@ impl Survey<'_> {
     ///
     /// The plan is a constraint and nothing more: what is left of it is what was planned afresh, as far as that is what
     /// it says. `options` give the terms; what they select was selected when the plan was made. `made` is the bucket
-    /// that the lock had to have and the plan saw none of: it is there by now, and bare.
+    /// that the lock had to have and the plan saw none of: it is there by now, and bare unless
+    /// somebody else made it meanwhile.
     pub async fn revise(
         &self,
         baseline: &Baseline,
@@ -113,9 +115,11 @@ impl Second<'_> {
                 _ => None,
             });
         }
-        let bare =
+        let made =
             self.made == Some(&planned.address) && (planned.action, now.action) == (Action::Create, Action::Update);
-        if bare && desired == now.desired {
+        // What somebody made between the plan and the lock bears the same name, and was planned by nobody.
+        let is_bare = |found: &Found| matches!(&found.spec, Spec::S3Bucket(bucket) if bucket.is_bare());
+        if made && now.seen.as_ref().is_some_and(is_bare) && desired == now.desired {
             return None;
         }
         stale::reason(planned, &desired, now)
@@ -125,13 +129,13 @@ impl Second<'_> {
     fn gone(&self, change: &Change) -> Outcome {
         let address = &change.address;
         let stale = |reason: String| Outcome::Stale { reason };
-        let unread = self.now.unreadable.iter().find(|unreadable| {
-            unreadable.target.account == address.target.account
-                && unreadable
-                    .service
-                    .is_none_or(|service| service == address.kind.service() && unreadable.target == address.target)
-        });
-        if let Some(unreadable) = unread {
+        // An identity that is not the expected one is an error, and no state of what is there: also where it is that of
+        // the account in which something is required.
+        let mut needed = std::iter::once(address).chain(&change.requires).flat_map(|one| self.unreadable(one));
+        if let Some(unreadable) = needed.find(|unreadable| unreadable.error.fault == Fault::WrongAccount) {
+            return Outcome::Failed(unreadable.error.clone());
+        }
+        if let Some(unreadable) = self.unreadable(address).next() {
             return stale(format!("it could not be read again: {}", unreadable.error));
         }
         let held = self.now.blocked.iter().find(|blocked| blocked.address == *address);
@@ -153,6 +157,14 @@ impl Second<'_> {
             (_, Some(held)) => held,
             (_, None) => stale("nothing is declared there by now".to_owned()),
         }
+    }
+
+    /// What could not be read of the place of a resource.
+    fn unreadable(&self, address: &Address) -> impl Iterator<Item = &Unreadable> {
+        self.now.unreadable.iter().filter(move |unreadable| match unreadable.service {
+            Some(service) => service == address.kind.service() && unreadable.target == address.target,
+            None => unreadable.target.account == address.target.account,
+        })
     }
 
     /// Whatever requires something that is left alone is not started either, however long the chain.

@@ -68,6 +68,27 @@ impl Change {
             _ => Cow::Borrowed(&self.fields),
         }
     }
+
+    /// Why a change is made and what differs by it, as far as that is kept: both follow from what is done, what was seen
+    /// and what there should be. Nothing else says them, so that no plan shows less than it does.
+    pub(crate) fn follows(action: Action, seen: Option<&Spec>, desired: &Spec) -> (String, Vec<FieldChange>) {
+        let before = |spec: Option<&Spec>| spec.map_or(serde_json::Value::Null, Spec::document);
+        match action {
+            Action::Create => ("it does not exist".to_owned(), Vec::new()),
+            Action::Update => {
+                let fields = diff(&before(seen), &desired.document());
+                let reason = match fields.len() {
+                    1 => "one field differs".to_owned(),
+                    n => format!("{n} fields differ"),
+                };
+                (reason, fields)
+            }
+            Action::Delete => {
+                let fields = diff(&before(seen.or(Some(desired))), &serde_json::Value::Null);
+                ("it is ours and no longer declared".to_owned(), fields)
+            }
+        }
+    }
 }
 
 /// A change that is not made, and why.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Blocked, Change, Fact, Facts, Orphan, Plan, Selection, Unreadable, diff};
+use super::{Action, Blocked, Change, Fact, Facts, Orphan, Plan, Selection, Unreadable};
 use crate::config::{Account, Profiles};
 use crate::model::{Address, OpError, Target};
 use crate::services::{Desired, Found, Kept, Ownership, Reading, Reference, Service, Shared, Spec, Terms, Undelivered};
@@ -132,7 +132,7 @@ impl Planner<'_> {
             self.plan.undelivered.push(Undelivered { address, reason, hint });
         }
         let Some(found) = seen else {
-            self.change(desired, Action::Create, "it does not exist".to_owned(), Vec::new(), spec, None);
+            self.change(desired, Action::Create, spec, None);
             return Fact::Coming;
         };
         let account = self.view.account;
@@ -150,12 +150,7 @@ impl Planner<'_> {
             *self.in_sync.entry(address.kind.service()).or_default() += 1;
             return present;
         }
-        let fields = diff(&found.spec.document(), &spec.document());
-        let reason = match fields.len() {
-            1 => "one field differs".to_owned(),
-            n => format!("{n} fields differ"),
-        };
-        self.change(desired, Action::Update, reason, fields, spec, Some(found.clone()));
+        self.change(desired, Action::Update, spec, Some(found.clone()));
         present
     }
 
@@ -188,15 +183,7 @@ impl Planner<'_> {
         }
     }
 
-    fn change(
-        &mut self,
-        desired: &Desired,
-        action: Action,
-        reason: String,
-        fields: Vec<super::FieldChange>,
-        spec: Spec,
-        seen: Option<Found>,
-    ) {
+    fn change(&mut self, desired: &Desired, action: Action, spec: Spec, seen: Option<Found>) {
         let depth = desired
             .requires
             .iter()
@@ -208,6 +195,7 @@ impl Planner<'_> {
             .max()
             .unwrap_or(0);
         self.depths.insert(desired.address.clone(), depth);
+        let (reason, fields) = Change::follows(action, seen.as_ref().map(|found| &found.spec), &spec);
         self.plan.changes.push(Change {
             address: desired.address.clone(),
             action,
@@ -256,11 +244,12 @@ impl Planner<'_> {
             };
             self.plan.orphans.push(Orphan { address: orphan.address.clone(), fate: fate.to_owned() });
             if prune && settled {
+                let (reason, fields) = Change::follows(Action::Delete, Some(&orphan.spec), &orphan.spec);
                 self.plan.changes.push(Change {
                     address: orphan.address.clone(),
                     action: Action::Delete,
-                    reason: "it is ours and no longer declared".to_owned(),
-                    fields: diff(&orphan.spec.document(), &serde_json::Value::Null),
+                    reason,
+                    fields,
                     requires: Vec::new(),
                     depth: 0,
                     desired: orphan.spec.clone(),

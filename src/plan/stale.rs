@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Action, Change, FieldChange, FieldChangeKind, diff};
+use crate::config::printable;
 use crate::services::{Ownership, Spec};
 
 /// Differences that are told in full; of more, only how many there are.
@@ -13,6 +14,11 @@ const SHOWN: usize = 60;
 /// Why a change that is planned `now` is not the one that was planned, of which `desired` is what there should be; `None`
 /// where it is the same: the same action, on the same as was seen, towards the same.
 pub fn reason(planned: &Change, desired: &Spec, now: &Change) -> Option<String> {
+    // Names, keys and values are in it that a file or AWS says, and no terminal obeys them.
+    words(planned, desired, now).map(printable)
+}
+
+fn words(planned: &Change, desired: &Spec, now: &Change) -> Option<String> {
     match (planned.action, now.action) {
         (Action::Create, Action::Update) => {
             let differs = told(&now.fields, |field| describe(field, "is", "should be"));

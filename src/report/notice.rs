@@ -50,6 +50,8 @@ pub enum End<'a> {
         outcomes: &'a [(Address, Outcome)],
         /// Why the rest was not started.
         halted: Option<&'a Halt>,
+        /// Whether they are those of a plan that was saved: then nothing was looked at besides.
+        saved: bool,
     },
 }
 
@@ -149,7 +151,8 @@ impl Standing {
     /// What stands after a run, given what stood before it.
     ///
     /// A run cannot take back what it did not look at: what was told of a place that could not be read now goes on
-    /// standing, and so does a failure to change something that still has to be changed.
+    /// standing, and so does a failure to change something that still has to be changed. A run that goes by a saved plan
+    /// looked at nothing but that plan's changes.
     fn of(ended: &Ended<'_>, before: Option<&Told>) -> Standing {
         let mut standing = Standing::default();
         let plan = ended.plan;
@@ -157,7 +160,7 @@ impl Standing {
         for change in &plan.changes {
             waiting.insert(&change.address, change);
         }
-        if let End::Applied { outcomes, halted } = ended.end {
+        if let End::Applied { outcomes, halted, .. } = ended.end {
             for (address, outcome) in outcomes {
                 if outcome.is_well() {
                     waiting.remove(address);
@@ -187,35 +190,43 @@ impl Standing {
         for undelivered in &plan.undelivered {
             standing.add(undelivered.address.to_string(), Wrong::Undelivered, &undelivered.reason);
         }
+        let looked_at: Option<BTreeSet<&Address>> = match ended.end {
+            End::Applied { saved: true, .. } => Some(plan.changes.iter().map(|change| &change.address).collect()),
+            _ => None,
+        };
         for (subject, wrongs) in before.iter().flat_map(|told| &told.subjects) {
-            standing.carry(ended, &waiting, subject, wrongs);
+            standing.carry(ended, &waiting, looked_at.as_ref(), subject, wrongs);
         }
         standing
     }
 
-    /// Keeps what was told of a subject and was not looked at again.
+    /// Keeps what was told of a subject and was not looked at again; `looked_at` is all that was, where it was not
+    /// everything.
     fn carry(
         &mut self,
         ended: &Ended<'_>,
         waiting: &BTreeMap<&Address, &Change>,
+        looked_at: Option<&BTreeSet<&Address>>,
         subject: &str,
         wrongs: &BTreeMap<Wrong, String>,
     ) {
         let address: Option<Address> = subject.parse().ok();
-        let unseen = address.as_ref().is_some_and(|address| is_unreadable(ended.plan, address));
+        let is_beside = looked_at.is_some_and(|all| address.as_ref().is_none_or(|address| !all.contains(address)));
+        let unseen = is_beside || address.as_ref().is_some_and(|address| is_unreadable(ended.plan, address));
+        let is_waiting = address.as_ref().is_some_and(|address| waiting.contains_key(address));
         for (wrong, gist) in wrongs {
             let untried = !matches!(ended.end, End::Applied { .. });
             let kept = match wrong {
                 Wrong::Drift | Wrong::Blocked | Wrong::Undelivered => unseen,
-                Wrong::Failed => {
-                    let is_waiting = address.as_ref().is_some_and(|address| waiting.contains_key(address));
-                    unseen || (untried && is_waiting)
-                }
+                Wrong::Failed => unseen || (untried && is_waiting),
                 // Only what broke off can show that it does so no more, unless there is nothing left for it to do.
-                Wrong::Halted => ended.command != subject && !waiting.is_empty(),
-                Wrong::Unreadable => false,
+                Wrong::Halted => ended.command != subject && (is_beside || !waiting.is_empty()),
+                Wrong::Unreadable => is_beside,
             };
-            if kept {
+            if looked_at.is_some() && *wrong == Wrong::Drift && is_waiting {
+                // Drift that a saved plan left alone is no longer as that plan says: a later look may have told how it is.
+                self.0.entry(subject.to_owned()).or_default().insert(*wrong, gist.clone());
+            } else if kept {
                 self.0.entry(subject.to_owned()).or_default().entry(*wrong).or_insert_with(|| gist.clone());
             }
         }

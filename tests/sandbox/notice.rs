@@ -228,6 +228,25 @@ fn a_narrowed_run_tells_nobody_unless_it_is_asked_to_and_remembers_apart() {
 }
 
 #[test]
+fn a_saved_plan_says_nothing_of_what_drifted_since() {
+    let watched = Watched::new();
+    let file = watched.estate.directory.path().join("plan.json");
+    let file = file.to_str().unwrap();
+    watched.stop(PAYMENTS, HOME);
+    watched.night(&["plan", "--out", file], 2, 1);
+    watched.stop(LEDGER, HOME);
+    watched.night(&["plan"], 2, 2);
+
+    watched.night(&["apply", file, "--yes"], 0, 3);
+    let (subject, document) = watched.last();
+    assert_eq!(document["gone"], json!([format!("{PAYMENTS}/{HOME}/cloudtrail.trail/baseline")]));
+    assert_eq!(subject, "baseline test: drift in 1 resource, 1 account", "it is not in sync");
+    watched.night(&["plan"], 2, 3);
+    watched.night(&["apply", "--yes"], 0, 4);
+    assert_eq!(watched.last().0, "baseline test: in sync again");
+}
+
+#[test]
 fn a_file_that_asks_for_word_of_its_runs_alone_makes_no_topics() {
     let watched = Watched::new();
     let document = watched.run(&["plan", "--format", "json"]).ended(0).json();

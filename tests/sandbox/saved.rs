@@ -159,6 +159,23 @@ fn a_plan_for_less_makes_less() {
 }
 
 #[test]
+fn a_role_that_leads_elsewhere_by_now_is_an_error() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    stop(&estate, PAYMENTS, HOME);
+    stop(&estate, LEDGER, HOME);
+    save(&estate, &[], 2);
+    let nobody = json!({ "Version": "2012-10-17", "Statement": [] });
+    estate.tamper(json!({ "do": "create-role", "account": "666666666666", "role": "Other", "policy": nobody }));
+    estate.tamper(
+        json!({ "do": "alias-role-to", "account": PAYMENTS, "role": "BaselineExecution", "to": "666666666666" }),
+    );
+    // The same as a plan that finds it: an error, and the others go on.
+    let (result, why) = apply(&estate, &[], 1);
+    assert_eq!(result, json!({ "applied": 1, "failed": 1 }), "{why:#?}");
+    assert!(logs(&estate, LEDGER, HOME) && !logs(&estate, PAYMENTS, HOME));
+}
+
+#[test]
 fn a_plan_of_a_part_holds_for_that_part() {
     let estate = Estate::converged(PROFILES, BASELINE);
     stop(&estate, PAYMENTS, HOME);

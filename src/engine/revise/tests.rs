@@ -3,9 +3,10 @@
 use super::*;
 use crate::model::{Arn, Fault, OpError, Target};
 use crate::plan::{Blocked, Orphan, Unreadable, diff};
+use crate::policy::{Policy, Statement};
 use crate::services::estate::{Estate, id, region};
-use crate::services::s3::Versioning;
-use crate::services::{Found, Ownership, Reference, Service, Spec};
+use crate::services::s3::{Bucket, Encryption, PublicAccessBlock, Versioning};
+use crate::services::{Aside, Found, Ownership, Reference, Service, SharedPolicy, Spec};
 
 const KEY: usize = 0;
 const BUCKET: usize = 1;
@@ -31,10 +32,14 @@ fn stopped(spec: &mut Spec) {
     trail.logging = false;
 }
 
-fn unversioned(spec: &mut Spec) {
+/// A bucket as the lock makes it.
+fn bare(spec: &mut Spec) {
     let Spec::S3Bucket(bucket) = spec else { panic!() };
     bucket.versioning = Versioning::Off;
-    bucket.retention_days = None;
+    bucket.encryption = Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: false };
+    bucket.policy = SharedPolicy::seen(Policy::new(Vec::new()));
+    (bucket.retention_days, bucket.noncurrent_days, bucket.folder) = (None, None, None);
+    bucket.tags.clear();
 }
 
 /// A key and a bucket to make and a trail to change; and what a second look finds: the same, to begin with.
@@ -231,24 +236,48 @@ fn what_is_not_planned_any_more_says_why() {
     assert_eq!(bed.ends()[TRAIL], "stale: it is held back by now: no");
 }
 
-#[test]
-fn what_cannot_be_read_again_is_stale() {
-    let error = |target: &Target| OpError {
+fn error(target: &Target, fault: Fault) -> OpError {
+    OpError {
         account: target.account,
         region: target.region.clone(),
         role: None,
         service: "cloudtrail".to_owned(),
         operation: "DescribeTrails".to_owned(),
-        fault: Fault::Denied,
+        fault,
         code: None,
         message: "no".to_owned(),
         request_id: None,
         attempts: 1,
         hint: None,
-    };
+    }
+}
+
+#[test]
+fn a_role_that_leads_elsewhere_by_now_is_a_failure_and_nothing_stale() {
+    // Into the trail's account; and into the one that holds what the trail requires.
+    for at in [TRAIL, KEY] {
+        let mut bed = Bed::new().without(TRAIL, None);
+        let target = bed.address(at).target;
+        if at == KEY {
+            bed = bed.without(KEY, Some(Fact::Unreadable)).without(BUCKET, Some(Fact::Unreadable));
+        }
+        let error = error(&target, Fault::WrongAccount);
+        bed.second.now.unreadable.push(Unreadable { error: error.clone(), target, service: None });
+        let revised = bed.second.settle(&bed.plan);
+        let failed = |(address, outcome): &(Address, Outcome)| {
+            assert_eq!(*outcome, Outcome::Failed(error.clone()), "{address}");
+        };
+        revised.settled.iter().for_each(failed);
+        assert_eq!((revised.settled.len(), revised.plan.changes.len()), if at == KEY { (3, 0) } else { (1, 2) });
+    }
+}
+
+#[test]
+fn what_cannot_be_read_again_is_stale() {
     let unread = |target: Target, service| {
         let mut bed = Bed::new().without(TRAIL, None);
-        bed.second.now.unreadable.push(Unreadable { error: error(&target), target, service });
+        let error = error(&target, Fault::Denied);
+        bed.second.now.unreadable.push(Unreadable { error, target, service });
         bed.ends().remove(TRAIL)
     };
     let there = Bed::new().address(TRAIL).target;
@@ -281,18 +310,59 @@ fn what_was_to_be_removed_and_is_gone_is_as_it_should_be() {
 
 #[test]
 fn the_bucket_that_the_lock_made_is_the_one_that_was_planned() {
-    let bare = |made: bool| {
+    let bed = |made: bool, also: fn(&mut Bucket)| {
         let mut bed = Bed::new();
-        update(bed.now(BUCKET), unversioned);
+        update(bed.now(BUCKET), |spec| {
+            bare(spec);
+            let Spec::S3Bucket(bucket) = spec else { panic!() };
+            also(bucket);
+        });
         let address: &'static Address = Box::leak(Box::new(bed.address(BUCKET)));
         bed.second.made = made.then_some(address);
         bed
     };
-    assert_eq!(bare(true).ends(), ["left"; 3]);
-    assert!(bare(false).ends()[BUCKET].starts_with("stale: somebody made it since"), "{:?}", bare(false).ends());
+    assert_eq!(bed(true, |_| {}).ends(), ["left"; 3]);
+    let ends = bed(false, |_| {}).ends();
+    assert!(ends[BUCKET].starts_with("stale: somebody made it since"), "{ends:?}");
     // Not where something else should be in it.
-    let mut bed = bare(true);
-    let Spec::S3Bucket(bucket) = &mut bed.now(BUCKET).desired else { panic!() };
+    let mut other = bed(true, |_| {});
+    let Spec::S3Bucket(bucket) = &mut other.now(BUCKET).desired else { panic!() };
     bucket.retention_days = Some(1);
-    assert!(bed.ends()[BUCKET].starts_with("stale: "));
+    assert!(other.ends()[BUCKET].starts_with("stale: "));
+}
+
+#[test]
+fn a_bucket_that_somebody_made_before_the_lock_is_not_the_one_that_was_planned() {
+    type Theirs = fn(&mut Bucket);
+    let theirs: [(&str, Theirs); 8] = [
+        ("open", |bucket| bucket.public_access_block = PublicAccessBlock::default()),
+        ("with ACLs", |bucket| bucket.object_ownership = Some("ObjectWriter".to_owned())),
+        ("versioned", |bucket| bucket.versioning = Versioning::Suspended),
+        ("with their key", |bucket| {
+            let key = Reference::Is(arn("arn:aws:kms:eu-west-1:222222222222:key/theirs"));
+            bucket.encryption = Encryption { algorithm: "aws:kms".to_owned(), key: Some(key), bucket_key: true };
+        }),
+        ("with their policy", |bucket| {
+            let theirs = Statement::allow("Theirs", ["s3:GetObject"]).for_everyone();
+            bucket.policy = SharedPolicy::seen(Policy::new(vec![theirs]));
+        }),
+        ("with another retention", |bucket| bucket.noncurrent_days = Some(7)),
+        ("tagged", |bucket| drop(bucket.tags.insert("Team".to_owned(), "web".to_owned()))),
+        ("in use", |bucket| bucket.holds_data = Aside(true)),
+    ];
+    for (name, theirs) in theirs {
+        let mut bed = Bed::new();
+        update(bed.now(BUCKET), |spec| {
+            bare(spec);
+            let Spec::S3Bucket(bucket) = spec else { panic!() };
+            theirs(bucket);
+        });
+        bed.second.made = Some(Box::leak(Box::new(bed.address(BUCKET))));
+        let ends = bed.ends();
+        assert!(
+            ends[BUCKET].starts_with("stale: somebody made it since, and not as it should be: "),
+            "{name}: {ends:?}"
+        );
+        assert_eq!(ends[TRAIL], "skipped because of s3.bucket", "{name}");
+    }
 }

@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::super::document::FORMAT;
-use super::super::{Action, Blocked, Change, FieldChange, Known, Orphan, Plan, Scope, Unreadable};
+use super::super::{Action, Blocked, Change, Known, Orphan, Plan, Scope, Unreadable};
 use super::write::Template;
 use super::{KIND, Origin, SEAL, SavedPlan, seal};
+use crate::config::printable;
 use crate::model::{AccountId, Address, Arn, Digest, Fault, OpError, Region, Target};
 use crate::services::{Found, Note, Ownership, Service, Spec, Undelivered};
 
@@ -139,7 +140,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SavedPlan, PlanFileError> {
 }
 
 fn malformed(error: serde_json::Error) -> PlanFileError {
-    PlanFileError::Malformed(crate::config::printable(error.to_string()))
+    PlanFileError::Malformed(printable(error.to_string()))
 }
 
 /// What a file is that is no saved plan.
@@ -187,13 +188,11 @@ struct Estate {
     scope: Scope,
 }
 
+/// A change. Its reason and its fields are in the file for whoever reads that: here they follow from the rest.
 #[derive(Deserialize)]
 struct Entry {
     address: Address,
     action: Action,
-    reason: String,
-    #[serde(default)]
-    fields: Vec<FieldChange>,
     requires: Vec<Address>,
     depth: u32,
     desired: usize,
@@ -290,10 +289,11 @@ impl Document {
                     Ok(Found { address: entry.address.clone(), spec, arn: seen.arn, ownership: seen.ownership })
                 };
                 let seen = entry.seen.map(found).transpose()?;
+                let (reason, fields) = Change::follows(entry.action, seen.as_ref().map(|found| &found.spec), &desired);
                 Ok(Change {
                     action: entry.action,
-                    reason: entry.reason,
-                    fields: entry.fields,
+                    reason,
+                    fields,
                     requires: entry.requires,
                     depth: entry.depth,
                     desired,
@@ -307,7 +307,7 @@ impl Document {
             topic: note.topic,
             text: note.text,
         };
-        let plan = Plan {
+        let mut plan = Plan {
             changes: changes?,
             blocked: self.blocked,
             unreadable: self.unreadable.into_iter().map(Unread::unreadable).collect(),
@@ -320,6 +320,57 @@ impl Document {
             scope: self.estate.scope,
             known: self.estate.known,
         };
-        Ok(SavedPlan { origin: self.origin, plan })
+        let mut origin = self.origin;
+        tame(&mut origin, &mut plan);
+        Ok(SavedPlan { origin, plan })
     }
+}
+
+/// Spells out what a terminal would obey in every text of a file that is shown: its digest holds off accidents, and
+/// nobody who means it. What is compared with AWS's answers stays as it is, and is quoted where it is shown.
+fn tame(origin: &mut Origin, plan: &mut Plan) {
+    one_line(&mut origin.tool);
+    origin.selection.iter_mut().for_each(one_line);
+    plan.names.values_mut().for_each(one_line);
+    for change in &mut plan.changes {
+        one_line(&mut change.address.name);
+        change.requires.iter_mut().for_each(|required| one_line(&mut required.name));
+        if let Some(found) = &mut change.seen {
+            one_line(&mut found.address.name);
+        }
+    }
+    for blocked in &mut plan.blocked {
+        one_line(&mut blocked.address.name);
+        lines(&mut blocked.reason);
+        blocked.hint.iter_mut().for_each(lines);
+    }
+    for waiting in &mut plan.undelivered {
+        one_line(&mut waiting.address.name);
+        lines(&mut waiting.reason);
+        lines(&mut waiting.hint);
+    }
+    for orphan in &mut plan.orphans {
+        one_line(&mut orphan.address.name);
+        one_line(&mut orphan.fate);
+    }
+    for note in &mut plan.notes {
+        one_line(&mut note.topic);
+        lines(&mut note.text);
+    }
+    for Unreadable { error, .. } in &mut plan.unreadable {
+        let OpError { role, service, operation, code, message, request_id, hint, .. } = error;
+        [service, operation].into_iter().for_each(one_line);
+        [role, code, request_id, hint].into_iter().flatten().for_each(one_line);
+        lines(message);
+    }
+}
+
+fn one_line(text: &mut String) {
+    *text = printable(std::mem::take(text));
+}
+
+/// A text that may have lines: whoever shows it puts each where it belongs.
+fn lines(text: &mut String) {
+    let spelt: Vec<String> = text.split('\n').map(|line| printable(line.to_owned())).collect();
+    *text = spelt.join("\n");
 }

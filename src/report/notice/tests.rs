@@ -79,7 +79,7 @@ fn looked(plan: &Plan, memory: Memory<'_>) -> Option<Notice> {
 }
 
 fn applied(plan: &Plan, outcomes: &[(Address, Outcome)], memory: Memory<'_>) -> Option<Notice> {
-    notice(&ended(plan, End::Applied { outcomes, halted: None }, &run()), memory)
+    notice(&ended(plan, End::Applied { outcomes, halted: None, saved: false }, &run()), memory)
 }
 
 /// What is kept is what is read back.
@@ -205,6 +205,43 @@ fn a_failure_where_nothing_can_be_read_now_goes_on_standing() {
 }
 
 #[test]
+fn a_saved_plan_takes_back_nothing_but_its_own_changes() {
+    let one = stopped(PAYMENTS, "us-east-1", "logging");
+    let other = stopped(LEDGER, "us-east-1", "logging");
+    let gone_by = plan(vec![one.clone()]);
+    let by_file = |outcome, told: &Told| {
+        let outcomes = [(one.address.clone(), outcome)];
+        super::notice(
+            &ended(&gone_by, End::Applied { outcomes: &outcomes, halted: None, saved: true }, &run()),
+            Memory::Told(told),
+        )
+    };
+    // Since it was saved: drift elsewhere, a place that could not be read, something held back, and a failure.
+    let mut night = plan(vec![one.clone(), other.clone()]);
+    night.unreadable = vec![unread(LEDGER, "eu-west-1", Some(Service::Config)), unread("555555555555", "global", None)];
+    let held = stopped(LEDGER, "eu-west-2", "logging").address;
+    night.blocked.push(Blocked { address: held, reason: "no".to_owned(), hint: None });
+    let failed = [(other.address.clone(), Outcome::Failed(denied(LEDGER, "us-east-1", "StartLogging")))];
+    let told = kept(applied(&night, &failed, Memory::Nothing));
+    assert_eq!(told.total, 5);
+
+    let notice = by_file(Outcome::Applied, &told).unwrap();
+    assert_eq!(document(&notice)["gone"], json!([one.address.to_string()]));
+    assert_eq!((&document(&notice)["new"], &document(&notice)["otherwise"]), (&json!([]), &json!([])));
+    let after = kept(Some(notice));
+    night.changes.remove(0);
+    assert_eq!(looked(&night, Memory::Told(&after)), None, "the next night finds what stood, and nothing new");
+
+    // What was left alone since it is otherwise by now is as it was last told.
+    let night = plan(vec![stopped(PAYMENTS, "us-east-1", "bucket")]);
+    let told = kept(looked(&night, Memory::Nothing));
+    let stale = || Outcome::Stale { reason: "somebody changed it since".to_owned() };
+    assert_eq!(by_file(stale(), &told), None);
+    let told = kept(looked(&plan(vec![other]), Memory::Nothing));
+    assert_eq!(document(&by_file(stale(), &told).unwrap())["new"], json!([one.address.to_string()]));
+}
+
+#[test]
 fn a_run_that_broke_off_is_told_until_one_gets_through() {
     let change = stopped(PAYMENTS, "us-east-1", "logging");
     let drift = plan(vec![change.clone()]);
@@ -217,7 +254,7 @@ fn a_run_that_broke_off_is_told_until_one_gets_through() {
         ([(change.address.clone(), Outcome::NotStarted { why: why.clone() })], why)
     };
     let broken = |(outcomes, halt): &([(Address, Outcome); 1], Halt), memory| {
-        super::notice(&ended(&drift, End::Applied { outcomes, halted: Some(halt) }, &run), memory)
+        super::notice(&ended(&drift, End::Applied { outcomes, halted: Some(halt), saved: false }, &run), memory)
     };
     let notice = broken(&unasked("request 1"), Memory::Told(&told)).unwrap();
     assert!(notice.subject.contains("apply could not run"), "{}", notice.subject);
@@ -227,7 +264,7 @@ fn a_run_that_broke_off_is_told_until_one_gets_through() {
     assert_eq!(looked(&drift, Memory::Told(&told)), None, "a plan takes no lock");
     let halt = Halt::Locked { holder: "alice".to_owned() };
     let waiting = [(change.address.clone(), Outcome::NotStarted { why: halt.clone() })];
-    let halted = ended(&drift, End::Applied { outcomes: &waiting, halted: Some(&halt) }, &run);
+    let halted = ended(&drift, End::Applied { outcomes: &waiting, halted: Some(&halt), saved: false }, &run);
     let told = kept(super::notice(&halted, Memory::Told(&told)));
     assert_eq!(super::notice(&halted, Memory::Told(&told)), None);
     assert!(looked(&plan(vec![]), Memory::Told(&told)).unwrap().subject.ends_with("in sync again"));

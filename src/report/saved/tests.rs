@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Fault, OpError, Region, RunId, Target};
 use crate::plan::file::{Allowed, PlanFileError, SEAL, SavedPlan};
-use crate::plan::{Action, Blocked, Change, Known, Orphan, Scope, Unreadable, diff};
+use crate::plan::{Action, Blocked, Change, Known, Orphan, Scope, Unreadable};
+use crate::report::human;
 use crate::services::estate::{Estate, PROFILES, id, region};
 use crate::services::{Found, Note, Ownership, Service, Spec, Undelivered};
 
@@ -44,21 +45,24 @@ fn plan() -> Plan {
     for account in ["222222222222", "333333333333", "444444444444"] {
         for desired in Service::ALL.iter().flat_map(|service| estate.desire(*service, account, &REGIONS)) {
             let action = [Action::Create, Action::Update, Action::Delete][plan.changes.len() % 3];
+            let before = plan.changes.iter().rev().find(|change| change.address.kind == desired.address.kind);
+            let spec = match before {
+                // The same elsewhere, so that something differs.
+                Some(other) if action == Action::Update => other.desired.clone(),
+                _ => desired.spec.clone(),
+            };
+            let seen = (action != Action::Create).then_some(&spec);
+            let (reason, fields) = Change::follows(action, seen, &desired.spec);
             let found = Found {
                 address: desired.address.clone(),
-                spec: desired.spec.clone(),
+                spec,
                 arn: format!("arn:aws:kms:eu-west-1:{account}:key/{}", plan.changes.len()).parse().unwrap(),
                 ownership: if plan.changes.len().is_multiple_of(2) { Ownership::Ours } else { Ownership::Unmarked },
-            };
-            let fields = match action {
-                Action::Create => Vec::new(),
-                Action::Update => diff(&json!({ "tags": { "a/b": null } }), &desired.spec.document()),
-                Action::Delete => diff(&desired.spec.document(), &Value::Null),
             };
             plan.changes.push(Change {
                 address: desired.address,
                 action,
-                reason: "{region}".to_owned(),
+                reason,
                 fields,
                 requires: desired.requires,
                 depth: 2,
@@ -110,6 +114,16 @@ fn content(bytes: &[u8]) -> String {
     format!("{}}}", &text[..text.rfind(SEAL).unwrap()])
 }
 
+/// A document without its digest, and with what is looked for first at its beginning.
+fn resealable(document: &Value) -> String {
+    const HEAD: [&str; 3] = ["kind", "format", "tool"];
+    let members = document.as_object().unwrap();
+    let first = HEAD.iter().filter_map(|name| members.get_key_value(*name));
+    let rest = members.iter().filter(|(name, _)| *name != "digest" && !HEAD.contains(&name.as_str()));
+    let all = first.chain(rest).map(|(name, value)| format!("{}:{value}", json!(name)));
+    format!("{{{}}}", all.collect::<Vec<_>>().join(","))
+}
+
 #[test]
 fn what_is_read_is_what_was_saved() {
     let plan = plan();
@@ -123,6 +137,82 @@ fn what_is_read_is_what_was_saved() {
     let value = |plan: &Plan| serde_json::to_value(plan).unwrap();
     assert_eq!(value(&read.plan), value(&plan));
     assert_eq!(saved(&read.plan), bytes);
+}
+
+#[test]
+fn a_saved_plan_shows_what_it_does_whatever_the_file_says_of_it() {
+    let plan = plan();
+    let mut document: Value = serde_json::from_slice(&saved(&plan)).unwrap();
+    for change in document["changes"].as_array_mut().unwrap() {
+        change["reason"] = json!("nothing to see here");
+        change["fields"] = json!([{ "path": ["tags", "Team"], "change": "added", "after": "ops" }]);
+    }
+    let harmless = forged(&resealable(&document));
+    for change in document["changes"].as_array_mut().unwrap() {
+        change["fields"] = json!([]);
+    }
+    let empty = forged(&resealable(&document));
+    for (name, bytes) in [("one harmless field", harmless), ("no field", empty)] {
+        let read = SavedPlan::read(&bytes).unwrap().plan;
+        for (read, change) in read.changes.iter().zip(&plan.changes) {
+            assert_eq!((&read.reason, &read.fields), (&change.reason, &change.fields), "{name}: {}", read.address);
+        }
+        assert_eq!(read, plan, "{name}");
+    }
+}
+
+#[test]
+fn no_text_of_a_saved_plan_moves_a_cursor() {
+    let mut document: Value = serde_json::from_slice(&saved(&plan())).unwrap();
+    // Every text that a file may say as it likes; resources' own are quoted where they are shown.
+    const ESCAPES: &str = "x\u{1b}[2K\r\u{9b}1A\u{7f}";
+    for part in ["origin", "blocked", "undelivered", "orphans", "notes", "unreadable", "estate", "changes"] {
+        infest(&mut document[part], ESCAPES);
+    }
+    let SavedPlan { origin, plan } = SavedPlan::read(&forged(&resealable(&document))).unwrap();
+    let mut seen = format!("{} {:?}", origin.tool, origin.selection.join(" "));
+    for change in &plan.changes {
+        seen += &format!("{}{}{:?}", change.address, change.reason, change.requires.iter().map(ToString::to_string));
+    }
+    for error in plan.unreadable.iter().map(|unreadable| &unreadable.error) {
+        seen += &format!("{error} {:?} {:?}", error.hint.as_deref().unwrap(), error.role);
+        assert!(!error.hint.as_deref().unwrap().contains(char::is_control));
+    }
+    for details in [false, true] {
+        seen += &human::plan(&plan, details);
+    }
+    assert!(seen.contains("x\\u{1b}[2K"), "the texts are there");
+    let mut rest = seen.as_str();
+    while let Some(at) = rest.find(|c: char| c.is_control() && c != '\n') {
+        let colour =
+            rest[at..].strip_prefix("\u{1b}[").map(|s| s.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        let after = colour.and_then(|after| after.strip_prefix('m'));
+        rest = after.unwrap_or_else(|| panic!("{:?}", &rest[at..].chars().take(40).collect::<String>()));
+    }
+}
+
+/// Puts something behind every text that has no form of its own.
+fn infest(value: &mut Value, what: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| infest(item, what)),
+        Value::Object(fields) => {
+            const FREE: [&str; 11] =
+                ["reason", "hint", "fate", "topic", "text", "role", "code", "message", "operation", "address", "tool"];
+            for (key, field) in fields {
+                match field {
+                    Value::String(text) if FREE.contains(&key.as_str()) => text.push_str(what),
+                    Value::Object(names) if key == "names" => {
+                        names.values_mut().for_each(|name| *name = json!(format!("{}{what}", name.as_str().unwrap())));
+                    }
+                    Value::Array(items) if key == "selection" || key == "requires" => {
+                        items.iter_mut().for_each(|item| *item = json!(format!("{}{what}", item.as_str().unwrap())));
+                    }
+                    _ => infest(field, what),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]
@@ -160,11 +250,10 @@ fn what_differs_by_its_place_alone_is_written_once() {
 #[test]
 fn a_resource_that_says_what_stands_for_a_place_is_written_as_it_is() {
     let mut plan = plan();
-    let Spec::CloudtrailTrail(trail) =
-        &mut plan.changes.iter_mut().find(|c| c.address.kind.as_str() == "cloudtrail.trail").unwrap().desired
-    else {
-        panic!();
-    };
+    let change = plan.changes.iter_mut().find(|c| c.address.kind.as_str() == "cloudtrail.trail").unwrap();
+    (change.action, change.seen) = (Action::Create, None);
+    (change.reason, change.fields) = Change::follows(Action::Create, None, &change.desired);
+    let Spec::CloudtrailTrail(trail) = &mut change.desired else { panic!() };
     let own = plan.names.keys().next().unwrap().to_string();
     trail.tags.insert("a".to_owned(), format!("{{account}} {own}"));
     trail.tags.insert(own, "{region}".to_owned());

@@ -157,6 +157,35 @@ fn shorter(new: Option<u32>, old: Option<u32>) -> bool {
 }
 
 impl Bucket {
+    /// Whether there is no more to it than [`make_closed`](super::make_closed) leaves: closed, empty, and otherwise as S3
+    /// makes a bucket, which by itself encrypts with keys of its own (S3 User Guide, "Setting default server-side
+    /// encryption behavior for Amazon S3 buckets"). Whatever is more, somebody put there.
+    pub fn is_bare(&self) -> bool {
+        let Bucket {
+            region: _,
+            public_access_block,
+            object_ownership,
+            versioning,
+            encryption: Encryption { algorithm, key, bucket_key: _ },
+            policy,
+            retention_days,
+            noncurrent_days,
+            folder,
+            tags,
+            holds_data: Aside(holds_data),
+        } = self;
+        *public_access_block == PublicAccessBlock::ALL
+            && object_ownership.as_deref().is_none_or(|ownership| ownership == "BucketOwnerEnforced")
+            && *versioning == Versioning::Off
+            && matches!(algorithm.as_str(), "AES256" | "none")
+            && key.is_none()
+            && policy.document.statements.is_empty()
+            && retention_days.or(*noncurrent_days).is_none()
+            && folder.is_none()
+            && tags.is_empty()
+            && !holds_data
+    }
+
     /// Whether writing this would shorten the life of logs that exist, without leave to do so.
     fn risks_data(&self, seen: &Self, terms: &Terms) -> bool {
         let shortened =
