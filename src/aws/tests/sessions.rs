@@ -15,6 +15,7 @@ use crate::aws::{Chain, MfaCodes, Rates};
 use crate::clock::{Clock, Simulated};
 use crate::config::{Profiles, Source, load};
 use crate::model::Fault;
+use crate::report::Event;
 
 const PROFILES: &str = "[jump]\nrole = 'arn:aws:iam::111111111111:role/Jump'\n\
     [security]\naccount = '222222222222'\nrole = 'Security'\nhome_region = 'us-east-1'\n\
@@ -285,4 +286,28 @@ fn the_lock_is_renewed_with_the_session_that_is_still_good_though_nobody_else_wo
         assert!(renew().await >= Duration::from_secs(150));
     });
     assert_eq!(sts.given.load(Ordering::Relaxed), 4, "each of the two hops once more");
+}
+
+#[test]
+fn a_change_whose_hop_is_refused_is_not_told_of_with_the_request_id_of_the_hop() {
+    let sts = Sts::new(3600);
+    let script = script(&sts);
+    let (chain, profiles) = chain(&script, 8, PROFILES, no_codes());
+    script.run(async {
+        let project = chain.enter(profiles.account(account("333333333333")).unwrap(), Access::Write).await.unwrap();
+        sts.end_all();
+        sts.refuses.store(true, Ordering::Relaxed);
+        let error = super::script::start_logging(&project).await.unwrap_err();
+        assert_eq!((error.fault, error.operation.as_str()), (Fault::AssumeRefused, "AssumeRole"));
+        assert_eq!(error.request_id.as_deref(), Some("of-a-hop"), "whoever asks why is told that one");
+    });
+    let told: Vec<_> = script
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::CallEnded { operation, request_id, .. } => Some((operation.into_owned(), request_id)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("StartLogging".to_owned(), Some("request-1".to_owned()))]);
 }
