@@ -21,6 +21,30 @@ fn a_wrong_command_line_ends_with_64_and_help_with_0() {
     assert_eq!(code(&["--version"]), Some(0));
 }
 
+#[cfg(feature = "aws")]
+#[test]
+fn an_option_that_would_change_nothing_is_a_wrong_command_line() {
+    let run = |arguments: &[&str]| baseline(&file("tests/data")).args(arguments).output().unwrap();
+    for option in [["--region", "eu-*"], ["--service", "s3"], ["--target", "*/us-*"]] {
+        let output = run(&["accounts", option[0], option[1]]);
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+        assert!(stderr(&output).contains("shows accounts as a whole"), "{output:?}");
+        assert!(!stdout(&run(&["accounts", "--help"])).contains(option[0]), "it is offered");
+    }
+    let output = run(&["plan", "--on-drift-timeout", "60"]);
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(stderr(&output).contains("--on-drift <COMMAND>"), "{output:?}");
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn the_help_names_every_service() {
+    let output = baseline(&file("tests/data")).args(["plan", "--help"]).output().unwrap();
+    let help = stdout(&output);
+    let names: Vec<&str> = baseline::services::Service::ALL.iter().map(|service| service.as_str()).collect();
+    assert!(help.split_whitespace().collect::<Vec<_>>().join(" ").contains(&names.join(", ")), "{help}");
+}
+
 #[test]
 fn a_missing_file_ends_with_65_and_names_the_way_out() {
     let directory = tempfile::tempdir().unwrap();

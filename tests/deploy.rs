@@ -129,6 +129,18 @@ fn every_service_is_locked_in() {
     }
 }
 
+#[test]
+fn the_units_point_at_a_page_that_is_installed() {
+    let readme = fs::read_to_string(file("deploy/README.md")).unwrap();
+    for unit in ["baseline-plan.service", "baseline-apply.service", "baseline-failed@.service"] {
+        for page in settings(unit, "Documentation") {
+            let path = page.strip_prefix("file:").unwrap_or_else(|| panic!("{unit}: {page}"));
+            let installs = |line: &str| line.starts_with("install -D ") && line.contains(&format!(" {path}"));
+            assert!(readme.lines().any(installs), "{unit}: no step installs {path}");
+        }
+    }
+}
+
 fn settings(unit: &str, key: &str) -> Vec<String> {
     let text = fs::read_to_string(file("deploy").join(unit)).unwrap();
     let lines = text.lines().filter_map(|line| line.split_once('='));

@@ -23,6 +23,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 /// How long a failure holds that may be another one the next moment: as long as it takes those who wait to be told.
 const FAILURE_HOLDS: Duration = Duration::from_secs(5);
+/// What cannot wait uses a session that is due as long as it lives so much longer: an attempt, and another one.
+const LEAST_LIFE: Duration = Duration::from_secs(60);
 /// When a session that could not be renewed, and still is good, is tried to be renewed again.
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// A session that starts from another session cannot outlast an hour (STS API Reference, `AssumeRole`).
@@ -292,7 +294,14 @@ impl Provider {
             if let Some(answer) = self.current(aws.clock.wall()) {
                 return answer;
             }
-            let _one = self.assuming.lock().await;
+            let _one = match self.assuming.try_lock() {
+                Ok(one) => one,
+                // Somebody is at it, and may have to wait for a code: nobody else waits while there is one to sign with.
+                Err(_) => match self.outlasts(aws.clock.wall()) {
+                    Some(credentials) => return Ok(credentials),
+                    None => self.assuming.lock().await,
+                },
+            };
             if let Some(answer) = self.current(aws.clock.wall()) {
                 return answer;
             }
@@ -322,6 +331,16 @@ impl Provider {
         })
     }
 
+    /// The same for what cannot wait, such as the lock's renewal: as long as the session is good for it, somebody else
+    /// may renew it.
+    pub(super) async fn credentials_at_once(self: Arc<Self>) -> Result<Credentials, OpError> {
+        let soon = self.aws.upgrade().map(|aws| aws.clock.wall() + LEAST_LIFE);
+        match soon.and_then(|soon| self.outlasts(soon)) {
+            Some(credentials) => Ok(credentials),
+            None => self.credentials().await,
+        }
+    }
+
     /// Throws the session away that this key is of: AWS does not take it any more. Of a hundred calls that notice it,
     /// the first does it, and the others find the next one.
     pub(super) fn forget(&self, key: &str) {
@@ -347,6 +366,16 @@ impl Provider {
         match self.held()? {
             Held::Session { credentials, renew_at } => (now < renew_at).then_some(Ok(credentials)),
             Held::Refusal { error, until } => (now < until).then_some(Err(error)),
+        }
+    }
+
+    /// A session that ends later than this, whether it is due or not.
+    fn outlasts(&self, moment: SystemTime) -> Option<Credentials> {
+        match self.held()? {
+            Held::Session { credentials, .. } if credentials.expiry().is_some_and(|end| end > moment) => {
+                Some(credentials)
+            }
+            _ => None,
         }
     }
 

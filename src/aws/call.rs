@@ -88,6 +88,27 @@ struct Progress {
     uncounted: Duration,
     /// The key that the last attempt was signed with.
     key: Option<String>,
+    /// Whether an attempt was sent and has not been answered yet.
+    in_flight: bool,
+    /// What the last attempt failed with.
+    last: Option<OpError>,
+    /// AWS's id of the last answer, if there was one.
+    request_id: Option<String>,
+}
+
+/// A call under way: where nobody waits for it any more, that is how it ends, and is told, too.
+struct UnderWay<'c, 'a> {
+    call: &'c Call<'a>,
+    progress: Progress,
+    over: bool,
+}
+
+impl Drop for UnderWay<'_, '_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.call.left(&self.progress);
+        }
+    }
 }
 
 impl<'a> Call<'a> {
@@ -189,14 +210,17 @@ impl<'a> Call<'a> {
             operation = self.operation,
         );
         async move {
-            let mut progress = Progress::default();
-            let result = self.attempts(&mut send, is_done, &mut progress).await;
+            let mut under_way = UnderWay { call: &self, progress: Progress::default(), over: false };
+            let result = self.attempts(&mut send, is_done, &mut under_way.progress).await;
+            under_way.over = true;
+            let progress = &under_way.progress;
             let (id, error) = match &result {
                 Ok(Taken::Answered(answer)) => (answer.request_id().map(str::to_owned), None),
                 Ok(Taken::Before(_)) => (None, None),
-                Err(error) => (error.request_id.clone(), Some(error)),
+                // The error may be a hop's, which has an id of its own.
+                Err(error) => (progress.request_id.clone(), Some(error)),
             };
-            self.ended(&progress, id, error);
+            self.ended(progress, id, error);
             result
         }
         .instrument(span)
@@ -220,7 +244,9 @@ impl<'a> Call<'a> {
         loop {
             let slot = self.turn(&aws.limits, &line, progress).await?;
             progress.attempts += 1;
+            progress.in_flight = true;
             let answer = self.in_time(&aws.clock, send()).await;
+            progress.in_flight = false;
             drop(slot);
             let failed = match answer {
                 Ok(answer) => {
@@ -236,6 +262,10 @@ impl<'a> Call<'a> {
                 error.message = error.message.replace(secret, shown);
             }
             tracing::debug!(attempt = progress.attempts, code = error.code, request_id = error.request_id, "failed");
+            progress.last = Some(error.clone());
+            if let Some(id) = failed.request_id() {
+                progress.request_id = Some(id.to_owned());
+            }
             if error.fault == Fault::Throttled && !error.has_code(error::BUSY) {
                 aws.limits.throttled(&line);
             }
@@ -394,7 +424,7 @@ impl<'a> Call<'a> {
     }
 
     /// How long the error is waited out, if it means "not visible yet" here.
-    fn patience(&self, error: &OpError) -> Option<Duration> {
+    pub(super) fn patience(&self, error: &OpError) -> Option<Duration> {
         if error.has_code(self.settling) { Some(PATIENCE) } else { (self.settling_if)(error) }
     }
 
@@ -428,11 +458,35 @@ impl<'a> Call<'a> {
                 });
             }
         }
+        self.tell_ended(progress, request_id, error);
+    }
+
+    /// Tells of a call whose answer nobody waits for any more.
+    fn left(&self, progress: &Progress) {
+        let answered = progress.last.as_ref().filter(|_| !progress.in_flight && !progress.lost);
+        let left = || OpError {
+            account: self.session.account,
+            region: self.region.clone(),
+            role: Some(self.session.role.clone()),
+            service: self.service.to_owned(),
+            operation: self.operation.to_owned(),
+            fault: Fault::Interrupted,
+            code: None,
+            message: "the run was left before the answer came: whether AWS took it is not known".to_owned(),
+            request_id: None,
+            attempts: progress.attempts,
+            hint: None,
+        };
+        let error = answered.cloned().unwrap_or_else(left);
+        self.tell_ended(progress, progress.request_id.clone(), Some(&error));
+    }
+
+    fn tell_ended(&self, progress: &Progress, request_id: Option<String>, error: Option<&OpError>) {
         let nothing_sent = progress.attempts == 0 || error.is_some_and(|error| error.fault == Fault::Refused);
         if nothing_sent || !is_mutating(self.service, self.operation) {
             return;
         }
-        aws.events.tell(Event::CallEnded {
+        self.session.aws.events.tell(Event::CallEnded {
             account: self.session.account,
             region: self.region.clone(),
             role: self.session.role.clone(),

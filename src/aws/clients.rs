@@ -352,6 +352,7 @@ impl Session {
     /// Makes sure that the hops' sessions are good, and answers the last one's; `None` where there are no hops.
     pub(super) async fn ready(&self) -> Result<Option<Credentials>, OpError> {
         match &self.way {
+            Way::Hop(provider) if self.is_own() => provider.clone().credentials_at_once().await.map(Some),
             Way::Hop(provider) => provider.clone().credentials().await.map(Some),
             _ => Ok(None),
         }

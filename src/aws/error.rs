@@ -36,7 +36,13 @@ const HELD_BACK: &[&str] = &[
 ];
 const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
 /// The date of a request was not AWS's ("Common errors" of every API Reference; S3 API Reference, "Error responses").
-pub(super) const WRONG_TIME: &[&str] = &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+const WRONG_TIME: &[&str] = &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+/// The signature is not the one AWS expects: the secret key is wrong, or, as the message says then, the date. STS and
+/// other query services answer the first code, S3 too, and the JSON services the second: seen in reports of both (such as
+/// convox/rack#235 and aws/aws-sdk-js#2565), since only S3's reference lists its own.
+const WRONG_SIGNATURE: &[&str] = &["SignatureDoesNotMatch", "InvalidSignatureException"];
+/// What is said of the date then, of one that is late and of one that is early.
+const WRONG_TIME_SAID: &[&str] = &["Signature expired", "Signature not yet current"];
 /// The codes that mean a rate, as the SDK's own classifier lists them (aws-runtime, `THROTTLING_ERRORS`), with
 /// `Throttled` and `KmsThrottled` of SNS and SQS, and without `LimitExceededException`: in every service that is called
 /// here it is a quota (API References of AWS Config, EventBridge, IAM, KMS), that no waiting helps.
@@ -171,7 +177,7 @@ where
         attempts,
         hint: None,
     };
-    error.hint = hint::next_step(&error);
+    error.hint = hint::next_step(&error, call.patience(&error));
     error
 }
 
@@ -196,6 +202,16 @@ where
 /// Whether the session has ended: AWS knew it once and takes it no longer.
 pub(super) fn is_expired(error: &OpError) -> bool {
     error.has_code(EXPIRED)
+}
+
+/// Whether AWS says that the clock here is wrong.
+pub(super) fn is_wrong_time(error: &OpError) -> bool {
+    error.has_code(WRONG_TIME) || (error.has_code(WRONG_SIGNATURE) && says_any(&error.message, WRONG_TIME_SAID))
+}
+
+/// Whether the key that signed is not the one AWS knows.
+pub(super) fn is_wrong_key(error: &OpError) -> bool {
+    error.has_code(WRONG_SIGNATURE) && !is_wrong_time(error)
 }
 
 /// The pause that the answer asks for: `Retry-After` in seconds (RFC 9110), `x-amz-retry-after` in milliseconds (the
@@ -233,7 +249,7 @@ fn classify(code: Option<&str>, message: &str, status: Option<u16>, call: &Call<
         Fault::AccountClosed
     } else if is(NOT_ACCEPTED) {
         if call.session().confirmed() { Fault::RegionDisabled } else { Fault::Credentials }
-    } else if is(EXPIRED) || is(WRONG_TIME) {
+    } else if is(EXPIRED) || is(WRONG_TIME) || is(WRONG_SIGNATURE) {
         Fault::Credentials
     } else if is(THROTTLED) || is(BUSY) || (code.is_none() && status == Some(429)) {
         Fault::Throttled

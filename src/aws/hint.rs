@@ -1,12 +1,13 @@
 //! The next step after a failure, in one sentence.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use super::error::{BUSY, WRONG_TIME};
+use super::error::{BUSY, is_wrong_key, is_wrong_time};
 use crate::model::{Fault, OpError};
 
-/// What to do about it.
-pub(super) fn next_step(error: &OpError) -> Option<String> {
+/// What to do about it; `waited` is how long it was given to pass by itself, if it was.
+pub(super) fn next_step(error: &OpError, waited: Option<Duration>) -> Option<String> {
     let role = error.role.as_deref().unwrap_or("the caller");
     let (account, region) = (error.account, &error.region);
     let action = iam_action(&error.service, &error.operation);
@@ -41,12 +42,17 @@ pub(super) fn next_step(error: &OpError) -> Option<String> {
             "AWS holds account {account} back, as it does with accounts that are suspended, closed or not verified yet: \
              see what AWS wrote to its root user, or take the account out of profiles.toml"
         ),
-        Fault::Credentials if error.has_code(WRONG_TIME) => {
+        Fault::Credentials if is_wrong_time(error) => {
             "set the clock of this machine: AWS takes requests that are a few minutes off and no others".to_owned()
         }
         Fault::Credentials if error.code.is_none() => {
             "sign in, or name credentials to start from (`profile` under [jump], AWS_PROFILE, keys, the role of the \
              machine); `aws sts get-caller-identity` shows what there is"
+                .to_owned()
+        }
+        Fault::Credentials if is_wrong_key(error) => {
+            "check the secret key that belongs to the starting credentials' access key, and the clock of this machine; a \
+             proxy that rewrites requests breaks their signatures, too"
                 .to_owned()
         }
         Fault::Credentials => {
@@ -64,10 +70,16 @@ pub(super) fn next_step(error: &OpError) -> Option<String> {
         Fault::Unreachable => {
             "check the network, the proxy settings and any AWS_ENDPOINT_URL, then run again".to_owned()
         }
-        Fault::Unsettled => {
-            "AWS did not accept the policy within two minutes: compare it with `baseline plan`, then run again"
-                .to_owned()
-        }
+        Fault::Unsettled => match waited {
+            Some(patience) => format!(
+                "AWS did not accept the policy within {} seconds: compare it with `baseline plan`, then run again",
+                patience.as_secs()
+            ),
+            // Where it could have been a matter of time, the call would have waited.
+            None => "AWS does not take the policy as it is: see with `baseline plan` what is in it, and whether a statement \
+                     of somebody else's names a role, user or account that is gone; then run again"
+                .to_owned(),
+        },
         Fault::Interrupted => unknown(error),
         Fault::Other if error.service == "guardduty" => return guardduty(error),
         Fault::WrongAccount | Fault::Refused | Fault::Other => return None,

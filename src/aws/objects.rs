@@ -3,6 +3,11 @@
 use std::sync::Arc;
 
 use aws_sdk_s3 as s3;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_types::request_id::RequestId;
+use s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use s3::primitives::ByteStream;
 use s3::types::ServerSideEncryption;
 
@@ -77,33 +82,16 @@ impl OwnObject {
             .session
             .call(region, "s3", "GetObject")
             .settling(FRESH)
-            .run(|| {
+            .run(|| async {
                 let get = self.session.s3().get_object();
                 let get = get.bucket(&self.bucket.name).key(&self.key).expected_bucket_owner(&self.owner);
-                super::send!(s3, region, get)
+                let answer = super::send!(s3, region, get).await?;
+                // In here, so that the body is waited for no longer than the headers, and asked for again as they are.
+                Content::of(answer, bytes).await.map_err(unread)
             })
             .await;
-        let Some(object) = found(answer, &["NoSuchKey"]).map_err(|error| self.explained(error, "GetObject"))? else {
-            return Ok(None);
-        };
-        let version = Version::new(object.e_tag().unwrap_or_default());
-        if object.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|l| l > bytes)) {
-            return Ok(Some((Vec::new(), version)));
-        }
-        let body = object.body.collect().await.map_err(|error| OpError {
-            account: self.bucket.target.account,
-            region: region.clone(),
-            role: Some(self.session.role.clone()),
-            service: "s3".to_owned(),
-            operation: "GetObject".to_owned(),
-            fault: Fault::Unreachable,
-            code: None,
-            message: super::error::chain(&error),
-            request_id: None,
-            attempts: 1,
-            hint: None,
-        })?;
-        Ok(Some((body.into_bytes().to_vec(), version)))
+        let found = found(answer, &["NoSuchKey"]).map_err(|error| self.explained(error, "GetObject"))?;
+        Ok(found.map(|content| (content.body, content.version)))
     }
 
     /// Puts it where nothing is; whether it is there then, and nothing else.
@@ -171,6 +159,43 @@ impl OwnObject {
             ));
         }
         error
+    }
+}
+
+/// A body that broke off is a connection that did.
+fn unread(error: BoxError) -> SdkError<GetObjectError, HttpResponse> {
+    SdkError::dispatch_failure(ConnectorError::io(error))
+}
+
+/// What a `GetObject` brought.
+struct Content {
+    body: Vec<u8>,
+    version: Version,
+    request_id: Option<String>,
+}
+
+impl Content {
+    /// Reads the body, and no byte of one that turns out to be larger than this: not every answer says how long it is.
+    async fn of(answer: GetObjectOutput, bytes: usize) -> Result<Self, BoxError> {
+        let version = Version::new(answer.e_tag().unwrap_or_default());
+        let request_id = answer.request_id().map(str::to_owned);
+        let says_more = answer.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|l| l > bytes));
+        let mut body = Vec::new();
+        let mut rest = answer.body;
+        while let Some(piece) = if says_more { None } else { rest.try_next().await? } {
+            if body.len() + piece.len() > bytes {
+                body.clear();
+                break;
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Content { body, version, request_id })
+    }
+}
+
+impl RequestId for Content {
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `baseline accounts`
 
-use clap::Args;
+use clap::{Args, Command};
 use comfy_table::{Table, presets};
 use serde_json::json;
 
@@ -22,7 +22,19 @@ pub(super) struct AccountsArgs {
     run: RunArgs,
 }
 
+/// Takes what narrows to less than whole accounts out of the help.
+pub(super) fn in_help(command: Command) -> Command {
+    ["regions", "services", "targets"]
+        .into_iter()
+        .fold(command, |command, id| command.mut_arg(id, |arg| arg.hide(true)))
+}
+
 pub(super) fn run(args: &AccountsArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
+    if let Some(option) = args.run.within_accounts() {
+        return Err(CliError::Usage(format!(
+            "{option}: `baseline accounts` shows accounts as a whole; narrow it with --account or --group"
+        )));
+    }
     let (profiles, estate) = block_on(async {
         let run = Run::start(&args.run, Needs::Profiles, common, screen).await?;
         let estate = Survey::new(&run.chain, &run.loaded.profiles, &run.events).estate(&run.selection).await;

@@ -136,7 +136,7 @@ pub(super) enum CliError {
     NoStateFolder,
     /// The command of `--on-drift` could not be run.
     #[cfg(feature = "aws")]
-    #[error("cannot run `{command}` (--on-drift)")]
+    #[error("cannot run the --on-drift command{}", first_word(command))]
     HookNotRun {
         /// The command.
         command: String,
@@ -145,7 +145,7 @@ pub(super) enum CliError {
     },
     /// The command of `--on-drift` failed.
     #[cfg(feature = "aws")]
-    #[error("`{command}` (--on-drift) {how}")]
+    #[error("the --on-drift command{} {how}", first_word(command))]
     HookFailed {
         /// The command.
         command: String,
@@ -158,6 +158,15 @@ pub(super) enum CliError {
     /// stdout cannot be written.
     #[error("cannot write to stdout")]
     Stdout(#[source] io::Error),
+}
+
+/// What a command may be known by where everybody reads it: whole, it often holds a secret, such as a webhook's address
+/// or what it sets for the program that it runs.
+#[cfg(feature = "aws")]
+fn first_word(command: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+".contains(c);
+    let word = command.split_whitespace().next().filter(|word| word.chars().all(plain));
+    word.map(|word| format!(" (`{word} …`)")).unwrap_or_default()
 }
 
 impl CliError {
@@ -372,5 +381,29 @@ impl Diagnostic for Shown<'_> {
             }
         });
         Some(Box::new(labels))
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "aws")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_command_only_the_program_is_said() {
+        for (command, said) in [
+            ("curl -d @- https://hooks.example.com/planted", " (`curl …`)"),
+            ("  /usr/local/bin/tell --key planted", " (`/usr/local/bin/tell …`)"),
+            ("TOKEN=planted tell", ""),
+            ("https://hooks.example.com/planted", ""),
+            ("curl<planted", ""),
+            ("", ""),
+        ] {
+            assert_eq!(first_word(command), said, "{command}");
+            let failed = CliError::HookFailed { command: command.to_owned(), how: "ended with exit code 7".to_owned() };
+            assert_eq!(failed.to_string(), format!("the --on-drift command{said} ended with exit code 7"));
+            let not_run = CliError::HookNotRun { command: command.to_owned(), source: io::ErrorKind::NotFound.into() };
+            assert!(!in_one_line(&not_run).contains("planted"), "{not_run}");
+        }
     }
 }

@@ -132,22 +132,30 @@ impl Command {
     }
 }
 
+/// The command line.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    #[cfg(feature = "aws")]
+    let command = command.mut_subcommand("accounts", accounts::in_help);
+    command
+}
+
 /// Runs the program with these arguments, the first being its own name, and answers how it ended.
 ///
 /// Data goes to stdout, everything else to stderr.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let matches = Cli::command().try_get_matches_from(arguments);
+    let matches = command().try_get_matches_from(arguments);
     let parsed = matches.and_then(|matches| {
-        let command = matches.subcommand_name().unwrap_or_default().to_owned();
-        Ok((Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?, command))
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?, name))
     });
-    let (cli, command) = match parsed {
+    let (cli, name) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return exit::of_clap(&error),
     };
     let log = Log::new(cli.common.log_format, cli.common.quiet);
     log.trace(cli.common.verbose);
-    let mut screen = Screen::new(cli.common.color, log, &command);
+    let mut screen = Screen::new(cli.common.color, log, &name);
     let result = cli.command.run(&cli.common, &mut screen);
     let exit = match &result {
         Ok(exit) => *exit,
@@ -161,10 +169,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct UnattendedArgs {
     #[arg(long, value_name = "COMMAND")]
     on_drift: Option<String>,
     /// How long that command may take before it is killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..), requires = "on_drift")]
     on_drift_timeout: u64,
 }
 

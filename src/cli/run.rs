@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::CommonArgs;
 use super::error::CliError;
@@ -34,8 +35,8 @@ pub(super) struct RunArgs {
     /// Only Regions that match (repeatable)
     #[arg(short, long = "region", value_name = "GLOB", help_heading = "Selection")]
     regions: Vec<RegionGlob>,
-    /// Only this service: kms, s3 or cloudtrail (repeatable)
-    #[arg(short, long = "service", value_name = "SERVICE", help_heading = "Selection")]
+    /// Only this service (repeatable)
+    #[arg(short, long = "service", value_name = "SERVICE", help_heading = "Selection", value_parser = of_the_table())]
     services: Vec<Service>,
     /// Only addresses that match, such as '3333*/us-*/cloudtrail.*' (repeatable)
     #[arg(short, long = "target", value_name = "ADDRESS-GLOB", help_heading = "Selection")]
@@ -54,6 +55,12 @@ pub(super) struct RunArgs {
     pub(super) no_input: bool,
     #[command(flatten)]
     pub(super) events: EventArgs,
+}
+
+/// Every service there is, for the help and for what is typed.
+fn of_the_table() -> impl TypedValueParser<Value = Service> {
+    PossibleValuesParser::new(Service::ALL.iter().map(|service| service.as_str()))
+        .try_map(|name| name.parse::<Service>())
 }
 
 /// A run that is ready to call AWS.
@@ -168,6 +175,17 @@ impl RunArgs {
         ]
         .concat()
         .join(" ")
+    }
+
+    /// An option that narrows to less than whole accounts, if one was given.
+    pub(super) fn within_accounts(&self) -> Option<&'static str> {
+        [
+            ("--region", self.regions.is_empty()),
+            ("--service", self.services.is_empty()),
+            ("--target", self.targets.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(option, absent)| (!absent).then_some(option))
     }
 
     /// A run that is narrowed to nothing, and makes few calls.

@@ -80,7 +80,7 @@ pub(crate) struct RawJump {
     /// The MFA device that the role asks for: an ARN, or the serial number of a hardware token.
     #[schemars(regex(pattern = r"^[\w+=/:,.@-]{9,256}$"))]
     pub mfa_serial: Option<At<String>>,
-    /// A program with its arguments that prints the six digits. Default: they are asked for on the terminal.
+    /// A program with its arguments that prints the six digits within a minute. Default: they are asked for on the terminal.
     pub mfa_command: Option<At<Vec<At<String>>>>,
     /// How long the first session lasts, in seconds. Default: an hour.
     #[schemars(range(min = 900, max = 43200))]

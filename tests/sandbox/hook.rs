@@ -67,9 +67,13 @@ fn it_gets_the_document_and_the_exit_code_and_only_where_there_is_drift() {
 fn a_command_that_fails_is_said_and_is_an_error() {
     let estate = drifted();
     for (command, said) in [
-        ("exit 7", "error: `exit 7` (--on-drift) ended with exit code 7\n"),
-        ("kill -9 $$", "(--on-drift) was ended by a signal (signal: 9 (SIGKILL))\n"),
-        ("/nowhere", "error: `/nowhere` (--on-drift) ended with exit code 127\n"),
+        ("exit 7", "error: the --on-drift command (`exit …`) ended with exit code 7\n"),
+        ("kill -9 $$", "(`kill …`) was ended by a signal (signal: 9 (SIGKILL))\n"),
+        ("/nowhere", "error: the --on-drift command (`/nowhere …`) ended with exit code 127\n"),
+        (
+            "exit 8; curl https://example.com/planted",
+            "error: the --on-drift command (`exit …`) ended with exit code 8\n",
+        ),
     ] {
         let ran = estate.run_with(&["plan", "--on-drift", command], &[PATH]).ended(1);
         assert!(ran.err.ends_with(said), "{ran:?}");
@@ -97,7 +101,7 @@ fn a_command_that_does_not_end_is_killed_with_what_it_started() {
     {
         let arguments = ["plan", "--on-drift-timeout", "1", "--on-drift", command];
         let ran = estate.run_with(&arguments, &[PATH]).ended(1);
-        assert!(ran.err.ends_with("(--on-drift) was killed: it had not ended after 1s\n"), "{ran:?}");
+        assert!(ran.err.ends_with(" was killed: it had not ended after 1s\n"), "{ran:?}");
         let pid = written(&estate.directory.path().join("pid"));
         assert!(!lives_on(&pid), "{command}: {pid} lives on");
         fs::remove_file(estate.directory.path().join("pid")).unwrap();

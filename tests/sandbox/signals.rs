@@ -2,18 +2,22 @@
 //!
 //! CloudTrail's pace of one write a second in each account and Region leaves time to interrupt.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use baseline::model::{Fault, OpError};
+use baseline::report::record::read;
 use serde_json::{Value, json};
 
 use crate::support::estate::{BASELINE, Estate, PROFILES};
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
+const RECORD: &str = "run.jsonl";
 
 /// A run that can be sent signals.
 struct Running {
@@ -57,7 +61,7 @@ impl Running {
 
 /// Starts an apply, and waits until the first trail was made: each has two more writes before it.
 fn in_the_middle(estate: &Estate) -> Running {
-    let running = Running::start(estate.command(&["apply", "--yes", "--format", "json"]));
+    let running = Running::start(estate.command(&["apply", "--yes", "--format", "json", "--events", RECORD]));
     while estate.called("CreateTrail", "ok") == 0 {
         thread::sleep(Duration::from_millis(1));
     }
@@ -110,6 +114,8 @@ fn after_one_signal_what_is_under_way_is_finished_and_nothing_new_is_started() {
 #[test]
 fn after_two_signals_what_is_under_way_is_left() {
     let estate = estate();
+    // AWS takes it, and has not answered yet.
+    estate.tamper(json!({ "do": "fault", "operation": "cloudtrail:CreateTrail", "effect": "hang" }));
     let mut running = in_the_middle(&estate);
     running.send("TERM");
     running.until("nothing new is started");
@@ -117,6 +123,12 @@ fn after_two_signals_what_is_under_way_is_left() {
     running.until("are left as they are");
     let (status, out, said) = running.end();
     assert_eq!(status.signal(), Some(SIGTERM), "{said}");
+    let record = read(&fs::read(estate.directory.path().join(RECORD)).unwrap()[..]).unwrap();
+    let left: Vec<_> = record.calls.iter().filter(|call| call.operation == "CreateTrail").collect();
+    assert_eq!(left.len() as u64, estate.called("CreateTrail", "ok"), "every call that was sent is in it: {record:#?}");
+    let unknown = |error: &OpError| error.fault == Fault::Interrupted && error.message.contains("is not known");
+    assert!(left.iter().all(|call| call.error.as_ref().is_some_and(unknown)), "{left:#?}");
+    estate.tamper(json!({ "do": "clear-faults" }));
     let document = document(&out);
     let list = document["outcomes"].as_array().unwrap();
     let failed: Vec<&Value> = list.iter().filter(|outcome| outcome["outcome"] == "failed").collect();

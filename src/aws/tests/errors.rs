@@ -1,5 +1,6 @@
 //! Each class of failure, with what it says and what to do next.
 
+use aws_sdk_s3 as s3;
 use aws_sdk_sts as sts;
 
 use super::script::{Answer, Script, describe_rules, region};
@@ -25,6 +26,18 @@ fn assume_failure(answer: impl Fn() -> Answer + Send + Sync + 'static) -> OpErro
         crate::aws::send!(sts, region, request.role_session_name("baseline"))
     };
     script.run(session.call(&region, "sts", "AssumeRole").run(assume)).0.unwrap_err()
+}
+
+fn put_policy_failure(settling: &'static [&'static str]) -> OpError {
+    let script = Script::new(|_| {
+        let error = "<Error><Code>MalformedPolicy</Code><Message>Invalid principal in policy</Message></Error>";
+        Answer::Http(400, &[], error.to_owned())
+    });
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    let region = region();
+    let put = || crate::aws::send!(s3, region, session.s3().put_bucket_policy().bucket("logs").policy("{}"));
+    script.run(session.call(&region, "s3", "PutBucketPolicy").settling(settling).run(put)).0.unwrap_err()
 }
 
 fn denied(message: &'static str) -> impl Fn() -> Answer + Send + Sync + 'static {
@@ -105,6 +118,33 @@ fn each_failure_says_what_to_do_next() {
             Fault::Credentials,
             failure(coded(403, "RequestTimeTooSkewed", "The difference is too large")),
         ),
+        (
+            "a clock that is late, as STS says it",
+            Fault::Credentials,
+            failure(coded(
+                403,
+                "SignatureDoesNotMatch",
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T001500Z (20260101T002000Z - 5 min.)",
+            )),
+        ),
+        (
+            "a clock that is early, as most services say it",
+            Fault::Credentials,
+            failure(coded(
+                403,
+                "InvalidSignatureException",
+                "Signature not yet current: 20260101T003000Z is still later than 20260101T001500Z (20260101T001000Z + 5 min.)",
+            )),
+        ),
+        (
+            "a secret key that is wrong",
+            Fault::Credentials,
+            failure(coded(
+                403,
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match the signature you provided.",
+            )),
+        ),
         ("no answer", Fault::Unreachable, failure(|| Answer::Never)),
         ("nobody listens", Fault::Unreachable, failure(|| Answer::NotConnected)),
         ("a server in trouble", Fault::Unreachable, failure(coded(500, "InternalFailure", "try again"))),
@@ -113,6 +153,8 @@ fn each_failure_says_what_to_do_next() {
             Fault::Unsettled,
             failure(coded(400, "InsufficientDeliveryPolicyException", "cannot write")),
         ),
+        ("a policy that was waited for", Fault::Unsettled, put_policy_failure(&["MalformedPolicy"])),
+        ("a policy that was not waited for", Fault::Unsettled, put_policy_failure(&[])),
         ("retries used up", Fault::Throttled, out_of_budget()),
     ];
     let mut said = String::new();

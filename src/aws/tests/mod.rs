@@ -13,6 +13,7 @@ mod kms;
 mod lambda;
 mod limits;
 mod lost;
+mod objects;
 mod publish;
 mod quota;
 mod record;

@@ -124,3 +124,54 @@ fn the_tools_own_writes_are_counted_apart_and_nothing_else_gets_through() {
     let error = script.run(writer.call(&region, "s3", "GetObject").run(get)).0.map(|_| ()).unwrap_err();
     assert_eq!(error.fault, Fault::Refused);
 }
+
+/// What is told of a call that is left after so long.
+fn left_after(script: &Script, call: impl Future<Output = Result<(), OpError>>, patience: Duration) -> Vec<OpError> {
+    let clock = script.time.clock();
+    script.run(async {
+        tokio::select! {
+            answer = call => panic!("{answer:?}"),
+            () = clock.sleep(patience) => {}
+        }
+    });
+    let told = script.events().into_iter().filter_map(|event| match event {
+        Event::CallEnded { error, attempts, .. } => {
+            let error = error.unwrap();
+            assert_eq!(error.attempts, attempts);
+            Some(error)
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_call_that_is_left_before_its_answer_is_told_of_as_one_that_aws_may_have_taken() {
+    let script = Script::new(|_| Answer::Never);
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    let errors = left_after(&script, start_logging(&session), Duration::from_secs(10));
+    let [error] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!((error.fault, error.operation.as_str(), error.attempts), (Fault::Interrupted, "StartLogging", 1));
+    assert!(error.message.contains("whether AWS took it is not known"), "{error}");
+    // What changes nothing is not in the record, however it ends.
+    left_after(&script, describe_trails(&session), Duration::from_secs(10));
+    assert_eq!(ended(&script).len(), 1);
+}
+
+#[test]
+fn a_call_that_is_left_before_it_is_sent_again_is_told_of_with_what_aws_had_answered() {
+    let throttled = || Script::new(|_| Answer::Http(400, &[("retry-after", "60")], r#"{"__type": "SlowDown"}"#.into()));
+    let script = throttled();
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    let errors = left_after(&script, start_logging(&session), Duration::from_secs(10));
+    let [error] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!((error.fault, error.request_id.as_deref()), (Fault::Throttled, Some("request-1")), "{error}");
+    // Left before it was ever sent, there is nothing to tell.
+    let script = throttled();
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    script.run(async { drop(start_logging(&session)) });
+    assert_eq!(ended(&script), []);
+}

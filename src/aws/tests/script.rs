@@ -16,6 +16,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_types::region::Region as SdkRegion;
+use futures::{StreamExt as _, stream};
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
 
 use super::account;
 use super::wire::asked;
@@ -47,10 +50,32 @@ pub(super) enum Answer {
     Lost,
     /// Nothing ever comes.
     Never,
+    /// The headers, so many KiB, and then this.
+    Streamed(usize, Then),
     /// Nobody listens there.
     NotConnected,
     /// There is no such name.
     NoName,
+}
+
+/// How a body goes on.
+#[derive(Clone, Copy)]
+pub(super) enum Then {
+    End,
+    Silence,
+    Reset,
+}
+
+/// A body that comes in pieces.
+fn streamed(parts: usize, then: Then) -> SdkBody {
+    type Piece = Result<Frame<Bytes>, std::io::Error>;
+    let parts = stream::iter((0..parts).map(|_| Piece::Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))));
+    let reset = || Piece::Err(std::io::ErrorKind::ConnectionReset.into());
+    match then {
+        Then::End => SdkBody::from_body_1_x(StreamBody::new(parts)),
+        Then::Silence => SdkBody::from_body_1_x(StreamBody::new(parts.chain(stream::pending()))),
+        Then::Reset => SdkBody::from_body_1_x(StreamBody::new(parts.chain(stream::iter([reset()])))),
+    }
 }
 
 impl Answer {
@@ -169,6 +194,9 @@ impl HttpConnector for Script {
                         response.headers_mut().insert(*name, *value);
                     }
                     Ok(response)
+                }
+                Answer::Streamed(parts, then) => {
+                    Ok(HttpResponse::new(StatusCode::try_from(200).unwrap(), streamed(parts, then)))
                 }
                 Answer::Lost => Err(ConnectorError::io("connection closed before message completed".into())),
                 Answer::NotConnected => {

@@ -15,6 +15,7 @@ use crate::aws::{Chain, MfaCodes, Rates};
 use crate::clock::{Clock, Simulated};
 use crate::config::{Profiles, Source, load};
 use crate::model::Fault;
+use crate::report::Event;
 
 const PROFILES: &str = "[jump]\nrole = 'arn:aws:iam::111111111111:role/Jump'\n\
     [security]\naccount = '222222222222'\nrole = 'Security'\nhome_region = 'us-east-1'\n\
@@ -74,7 +75,11 @@ impl Sts {
                     Answer::json(400, "ExpiredTokenException", "The security token included in the request is expired")
                 }
             },
-            "AssumeRole" if self.refuses.load(Ordering::Relaxed) => Answer::xml(403, "AccessDenied", "no"),
+            "AssumeRole" if self.refuses.load(Ordering::Relaxed) => {
+                let refusal =
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+                Answer::Http(403, &[("x-amzn-requestid", "of-a-hop")], refusal.to_owned())
+            }
             "AssumeRole" => {
                 let role = field("RoleArn").unwrap();
                 let id = role.split(':').nth(4).unwrap().to_owned();
@@ -218,4 +223,91 @@ fn a_second_code_is_asked_for_as_such() {
         let said = format!("{error}\nnext: {}", error.hint.as_deref().unwrap_or_default());
         insta::assert_snapshot!("a_second_code_is_asked_for_as_such", said);
     });
+}
+
+/// A jump role whose second code takes so long to give.
+fn slow_second_code(script: &Script, wait: Duration) -> (Chain, Profiles) {
+    let clock = script.time.clock();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let codes = MfaCodes::from_fn(move |_| {
+        let (first, clock) = (asked.fetch_add(1, Ordering::Relaxed) == 0, clock.clone());
+        Box::pin(async move {
+            if !first {
+                clock.sleep(wait).await;
+            }
+            Ok("123456".to_owned())
+        })
+    });
+    let text = PROFILES.replace("role/Jump'\n", "role/Jump'\nmfa_serial = 'arn:aws:iam::111111111111:mfa/alice'\n");
+    chain(script, 8, &text, codes)
+}
+
+#[test]
+fn while_one_waits_for_a_code_the_others_go_on_with_the_session_that_is_still_good() {
+    let sts = Sts::new(3600);
+    let script = script(&sts);
+    let (chain, profiles) = slow_second_code(&script, Duration::from_secs(150));
+    script.run(async {
+        let clock = script.time.clock();
+        let project = chain.enter(profiles.account(account("333333333333")).unwrap(), Access::Read).await.unwrap();
+        clock.sleep(Duration::from_secs(3400)).await;
+        let from = clock.elapsed();
+        let calls = (0..5).map(|_| async {
+            describe_rules(&project).await.unwrap();
+            clock.elapsed() - from
+        });
+        let mut took = join_all(calls).await;
+        took.sort();
+        assert!(took[3] < Duration::from_secs(5), "{took:?}");
+        assert!(took[4] >= Duration::from_secs(150), "the one who renews it: {took:?}");
+    });
+    assert_eq!(sts.given.load(Ordering::Relaxed), 6, "each hop once more");
+}
+
+#[test]
+fn the_lock_is_renewed_with_the_session_that_is_still_good_though_nobody_else_would_renew_that() {
+    let sts = Sts::new(3600);
+    let script = script(&sts);
+    let (chain, profiles) = slow_second_code(&script, Duration::from_secs(150));
+    script.run(async {
+        let clock = script.time.clock();
+        let own = chain.enter(profiles.account(account("222222222222")).unwrap(), Access::Own).await.unwrap();
+        let region = super::script::region();
+        let renew = || async {
+            let from = clock.elapsed();
+            let put = || crate::aws::send!(aws_sdk_s3, region, own.s3().put_object().bucket("logs").key("lock"));
+            own.call(&region, "s3", "PutObject").run(put).await.unwrap();
+            clock.elapsed() - from
+        };
+        clock.sleep(Duration::from_secs(3400)).await;
+        assert!(renew().await < Duration::from_secs(5));
+        // By then it is renewed, whoever has to wait.
+        clock.sleep(Duration::from_secs(180)).await;
+        assert!(renew().await >= Duration::from_secs(150));
+    });
+    assert_eq!(sts.given.load(Ordering::Relaxed), 4, "each of the two hops once more");
+}
+
+#[test]
+fn a_change_whose_hop_is_refused_is_not_told_of_with_the_request_id_of_the_hop() {
+    let sts = Sts::new(3600);
+    let script = script(&sts);
+    let (chain, profiles) = chain(&script, 8, PROFILES, no_codes());
+    script.run(async {
+        let project = chain.enter(profiles.account(account("333333333333")).unwrap(), Access::Write).await.unwrap();
+        sts.end_all();
+        sts.refuses.store(true, Ordering::Relaxed);
+        let error = super::script::start_logging(&project).await.unwrap_err();
+        assert_eq!((error.fault, error.operation.as_str()), (Fault::AssumeRefused, "AssumeRole"));
+        assert_eq!(error.request_id.as_deref(), Some("of-a-hop"), "whoever asks why is told that one");
+    });
+    let told: Vec<_> = script
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::CallEnded { operation, request_id, .. } => Some((operation.into_owned(), request_id)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("StartLogging".to_owned(), Some("request-1".to_owned()))]);
 }

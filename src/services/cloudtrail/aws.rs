@@ -25,6 +25,9 @@ const UNSETTLED: &[&str] = &[
     "KmsKeyNotFoundException",
     "ConflictException",
 ];
+/// What every change of a trail may be answered: "the service is not able to process it" while another one is under way
+/// (the service's model lists it for each of these operations).
+const CONFLICT: &[&str] = &["ConflictException"];
 
 /// Reads every trail that a Region shows: ours in full, other people's as far as they cost.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
@@ -228,6 +231,7 @@ impl Write for Trail {
             let (session, region) = (order.session, &order.address.target.region);
             session
                 .call(region, "cloudtrail", "StartLogging")
+                .settling(CONFLICT)
                 .run(|| send!(cloudtrail, region, session.cloudtrail().start_logging().name(arn.to_string())))
                 .await?;
         }
@@ -239,6 +243,7 @@ impl Write for Trail {
         let arn = order.existing()?.to_string();
         session
             .call(region, "cloudtrail", "DeleteTrail")
+            .settling(CONFLICT)
             .run_or_done(is_gone, || send!(cloudtrail, region, session.cloudtrail().delete_trail().name(&arn)))
             .await?;
         Ok(())
@@ -358,6 +363,7 @@ impl Trail {
         }
         session
             .call(region, "cloudtrail", "AddTags")
+            .settling(CONFLICT)
             .run(|| {
                 let add =
                     session.cloudtrail().add_tags().resource_id(arn.to_string()).set_tags_list(Some(changed.clone()));
@@ -386,6 +392,7 @@ impl Trail {
             .build();
         session
             .call(region, "cloudtrail", "PutEventSelectors")
+            .settling(CONFLICT)
             .run(|| {
                 let put = session.cloudtrail().put_event_selectors().trail_name(arn.to_string());
                 send!(cloudtrail, region, put.event_selectors(selector.clone()))
