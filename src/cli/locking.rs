@@ -15,7 +15,7 @@ pub(super) struct LockArgs {
     /// How long to wait while somebody else applies; 0 does not wait
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     lock_timeout: Duration,
-    /// How long the lock outlives this run if it is killed
+    /// How long the lock outlives this run if it is killed; an answer under way may outlive one shorter than 2m
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_LEASE, value_parser = lease)]
     lock_lease: Duration,
 }
