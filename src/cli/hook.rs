@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
+use super::signals;
 use crate::model::RunId;
 
 /// How long a command that was asked to end may take to do so.
@@ -37,7 +38,13 @@ pub(super) async fn run(hook: Hook<'_>) -> Result<Option<i32>, CliError> {
     let not_run = |source| CliError::HookNotRun { command: hook.command.to_owned(), source };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(not_run)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(not_run)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(not_run)?;
+    let hangup = signals::hears_hangup().then(|| signal(SignalKind::hangup())).transpose().map_err(not_run)?;
+    let hangup = async {
+        match hangup {
+            Some(mut hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     let mut child = Command::new("sh")
         .arg("-c")
         .arg(hook.command)
@@ -61,7 +68,7 @@ pub(super) async fn run(hook: Hook<'_>) -> Result<Option<i32>, CliError> {
         () = tokio::time::sleep(hook.patience) => Err(None),
         _ = interrupt.recv() => Err(Some(SignalKind::interrupt())),
         _ = terminate.recv() => Err(Some(SignalKind::terminate())),
-        _ = hangup.recv() => Err(Some(SignalKind::hangup())),
+        _ = hangup => Err(Some(SignalKind::hangup())),
     };
     feed.abort();
     match ended {

@@ -1,4 +1,4 @@
-//! SIGINT, which Ctrl-C sends, and SIGTERM, which schedulers send.
+//! SIGINT, which Ctrl-C sends, SIGTERM, which schedulers send, and SIGHUP, which a connection that breaks sends.
 //!
 //! As long as nothing can have been written, the first one ends the run at once. While changes are made, the first one
 //! asks for nothing new and for what is in flight to be finished; the second one does not wait for that; the third one
@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator;
 
 use super::exit::{Exit, die_of};
@@ -47,7 +47,7 @@ enum Phase {
 }
 
 impl Signals {
-    /// Handles both signals from now on; what is asked for by them is heard at the [`Stop`].
+    /// Handles these signals from now on; what is asked for by them is heard at the [`Stop`].
     ///
     /// # Errors
     ///
@@ -55,7 +55,8 @@ impl Signals {
     pub(super) fn handle(progress: &Arc<Progress>, events: &Events) -> io::Result<(Signals, Stop)> {
         let (stopper, stop) = Stop::new();
         let signals = Signals::default();
-        let mut coming = iterator::Signals::new([SIGINT, SIGTERM])?;
+        let hangup = hears_hangup().then_some(SIGHUP);
+        let mut coming = iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
         let thread = {
             let (signals, progress, events) = (signals.clone(), progress.clone(), events.clone());
             move || {
@@ -171,6 +172,19 @@ fn in_time(what: impl FnOnce() + Send + 'static) -> bool {
     ended.recv_timeout(LAST_WORDS).is_ok()
 }
 
+/// Whether SIGHUP ends this process: `nohup` has it ignored, and a handler would undo that. Where the kernel does not
+/// say, it is left as it is.
+pub(super) fn hears_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| !ignores(&status, SIGHUP))
+}
+
+/// Whether the kernel's account of a process has it ignore a signal (proc_pid_status(5), `SigIgn`).
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// Lets the terminal show again what is typed.
 fn restore_terminal() {
     if let Ok(terminal) = std::fs::File::open("/dev/tty") {
@@ -183,6 +197,21 @@ fn name_of(signal: i32) -> &'static str {
     match signal {
         SIGINT => "SIGINT",
         SIGTERM => "SIGTERM",
+        SIGHUP => "SIGHUP",
         _ => "signal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_stays_ignored() {
+        let status = |mask: &str| format!("Name:\tbaseline\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t1\n");
+        assert!(ignores(&status("0000000000001001"), SIGHUP));
+        assert!(!ignores(&status("0000000000001000"), SIGHUP));
+        assert!(ignores(&status("0000000000001000"), 13));
+        assert!(ignores("Name:\tbaseline\n", SIGHUP), "not known");
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::estate::{BASELINE, Estate, PROFILES};
 
+const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 const RECORD: &str = "run.jsonl";
@@ -94,8 +95,26 @@ fn converges(estate: &Estate) {
 }
 
 #[test]
+fn a_run_under_nohup_outlives_the_connection() {
+    let estate = estate();
+    let arguments = [env!("CARGO_BIN_EXE_baseline"), "apply", "--yes", "--format", "json"];
+    let like = estate.command(&[]);
+    let mut command = Command::new("nohup");
+    command.args(arguments).env_clear().current_dir(estate.directory.path()).stdin(Stdio::null());
+    command.env("PATH", "/usr/bin:/bin").envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let running = Running::start(command);
+    while estate.called("CreateTrail", "ok") == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    running.send("HUP");
+    let (status, _, said) = running.end();
+    assert_eq!(status.code(), Some(0), "{said}");
+    estate.assert_clean();
+}
+
+#[test]
 fn after_one_signal_what_is_under_way_is_finished_and_nothing_new_is_started() {
-    for (name, number) in [("TERM", SIGTERM), ("INT", SIGINT)] {
+    for (name, number) in [("TERM", SIGTERM), ("INT", SIGINT), ("HUP", SIGHUP)] {
         let estate = estate();
         let mut running = in_the_middle(&estate);
         running.send(name);
