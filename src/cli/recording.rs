@@ -79,11 +79,25 @@ fn text(record: &Record, verbose: bool) -> String {
         let _ = writeln!(text, "{}", human::plan_summary(plan));
         if record.applying {
             let _ = write!(text, "\n{}", human::outcomes(plan, &record.outcomes));
-            for address in &record.unknown {
-                let _ = writeln!(text, "{} {}", "unknown".red().bold(), address.bold());
-                text.push_str(
-                    "    the record stops while it was being changed: whether AWS took it, the next plan tells\n\n",
-                );
+            match &record.unknown[..] {
+                [] => {}
+                [one] => {
+                    let _ = writeln!(text, "{} {}", "unknown".red().bold(), one.bold());
+                    text.push_str(
+                        "    the record stops while it was being changed: whether AWS took it, the next plan tells\n\n",
+                    );
+                }
+                several => {
+                    let count = format!("{} changes", several.len());
+                    let _ = writeln!(text, "{} {}", "unknown".red().bold(), count.bold());
+                    text.push_str(
+                        "    the record stops while they were being changed: whether AWS took them, the next plan tells\n",
+                    );
+                    for address in several {
+                        let _ = writeln!(text, "    {}", address.cyan());
+                    }
+                    text.push('\n');
+                }
             }
             if let Some(first) = record.not_begun.first() {
                 let _ = writeln!(text, "{} {}", "not begun".yellow().bold(), first.bold());

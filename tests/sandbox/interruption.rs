@@ -189,7 +189,7 @@ fn record_of_the_killed(estate: &Estate, when: &str) -> Record {
     let shown = estate.run(&["show", "killed.jsonl"]).ended(0);
     assert!(shown.err.contains("never ended: it was killed"), "{when}: {}", shown.err);
     for address in &record.unknown {
-        assert!(shown.out.contains(&format!("unknown {address}\n")), "{when}: {}", shown.out);
+        assert!(shown.out.contains(&format!(" {address}\n")), "{when}: {}", shown.out);
     }
     record
 }

@@ -143,7 +143,11 @@ fn a_killed_apply_leaves_a_record_that_says_what_is_unknown() {
         assert!(!record.unknown.is_empty(), "something was under way after {after} writes");
         let shown = show(&estate, &[]);
         assert!(shown.err.contains("never ended"), "{}", shown.err);
-        assert!(shown.out.contains(&format!("unknown {}", record.unknown[0])), "{}", shown.out);
+        assert!(
+            shown.out.contains("\nunknown ") && shown.out.contains(&format!(" {}\n", record.unknown[0])),
+            "{}",
+            shown.out
+        );
         let document = show(&estate, &["--format", "json"]).json();
         assert_eq!(document["unknown"].as_array().unwrap().len(), record.unknown.len());
     }
