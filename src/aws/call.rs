@@ -345,19 +345,11 @@ impl<'a> Call<'a> {
             return Ok(true);
         }
         match self.session.aws.fence().is_open(&self.session.aws.clock) {
-            Some(false) => Err(OpError {
-                account: self.session.account,
-                region: self.region.clone(),
-                role: Some(self.session.role.clone()),
-                service: self.service.to_owned(),
-                operation: self.operation.to_owned(),
-                fault: Fault::Interrupted,
-                code: None,
-                message: "it was not sent: the lock was lost, and somebody else may be writing".to_owned(),
-                request_id: None,
-                attempts: 0,
-                hint: Some("look who else is applying, and run it again".to_owned()),
-            }),
+            Some(false) => {
+                let message = "it was not sent: the lock was lost, and somebody else may be writing";
+                let hint = "look who else is applying, and run it again";
+                Err(OpError { hint: Some(hint.to_owned()), ..self.interrupted(0, message) })
+            }
             open => Ok(open.is_some()),
         }
     }
@@ -461,10 +453,9 @@ impl<'a> Call<'a> {
         self.tell_ended(progress, request_id, error);
     }
 
-    /// Tells of a call whose answer nobody waits for any more.
-    fn left(&self, progress: &Progress) {
-        let answered = progress.last.as_ref().filter(|_| !progress.in_flight && !progress.lost);
-        let left = || OpError {
+    /// An error of the run's own making.
+    fn interrupted(&self, attempts: u32, message: &str) -> OpError {
+        OpError {
             account: self.session.account,
             region: self.region.clone(),
             role: Some(self.session.role.clone()),
@@ -472,10 +463,19 @@ impl<'a> Call<'a> {
             operation: self.operation.to_owned(),
             fault: Fault::Interrupted,
             code: None,
-            message: "the run was left before the answer came: whether AWS took it is not known".to_owned(),
+            message: message.to_owned(),
             request_id: None,
-            attempts: progress.attempts,
+            attempts,
             hint: None,
+        }
+    }
+
+    /// Tells of a call whose answer nobody waits for any more.
+    fn left(&self, progress: &Progress) {
+        let answered = progress.last.as_ref().filter(|_| !progress.in_flight && !progress.lost);
+        let left = || {
+            let message = "the run was left before the answer came: whether AWS took it is not known";
+            self.interrupted(progress.attempts, message)
         };
         let error = answered.cloned().unwrap_or_else(left);
         self.tell_ended(progress, progress.request_id.clone(), Some(&error));
