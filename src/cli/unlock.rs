@@ -1,6 +1,6 @@
 //! `baseline unlock`
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Args;
 use time::OffsetDateTime;
@@ -14,8 +14,7 @@ use super::locking;
 use super::run::{Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
-use super::state;
-use crate::engine::{Content, LockTerms, Record, Standing};
+use crate::engine::{Content, Record, Standing};
 
 /// Shows who holds the lock that keeps two applies apart, and releases it.
 ///
@@ -73,25 +72,19 @@ pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -
             return Ok(Exit::Incomplete);
         }
         run.signals.writing();
-        let terms = LockTerms {
-            run: run.id.clone(),
-            owner: locking::owner(),
-            timeout: Duration::ZERO,
-            lease: Duration::from_secs(1),
-            folder: state::folder(),
-        };
-        let released = standing.break_open(&terms, now).await.map_err(|error| CliError::Unlock(Box::new(error)))?;
+        let released = standing.break_open(&run.id, &locking::owner(), now).await;
+        let released = released.map_err(|error| CliError::Unlock(Box::new(error)))?;
         if released {
             if !common.quiet {
                 screen.note("the lock is released");
             }
-            Ok(Exit::Success)
+            Ok(run.signals.exit(Exit::Success))
         } else {
             screen.note(
                 "the lock was renewed, released or taken meanwhile, and nothing was changed: look again with \
                  `baseline unlock`",
             );
-            Ok(Exit::Incomplete)
+            Ok(run.signals.exit(Exit::Incomplete))
         }
     })
 }

@@ -262,13 +262,13 @@ impl Standing {
     /// # Errors
     ///
     /// The object could not be written.
-    pub async fn break_open(&self, terms: &LockTerms, now: SystemTime) -> Result<bool, OpError> {
+    pub async fn break_open(&self, run: &RunId, owner: &str, now: SystemTime) -> Result<bool, OpError> {
         let Some((content, version)) = &self.seen else { return Ok(false) };
         let record = match content {
             Content::Held(record) | Content::Free(record) => record.clone(),
-            Content::Strange => Record::new(terms.run.clone(), &terms.owner, terms.lease, now),
+            Content::Strange => Record::new(run.clone(), owner, Duration::ZERO, now),
         };
-        let by = format!("{} (run {})", terms.owner, terms.run);
+        let by = format!("{owner} (run {run})");
         let body = record.released(Some(by)).bytes();
         if self.object.write(&body, Some(version)).await?.is_some() {
             return Ok(true);

@@ -1,7 +1,8 @@
 //! One apply at a time, as processes against one estate: who waits, who takes over, who stops, and what it says.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,30 @@ fn an_apply_takes_the_lock_and_releases_it_and_one_without_changes_does_not() {
     // A role that may not use the log key takes it all the same.
     let state = estate.bucket(BUCKET);
     assert_eq!(state["objects"], 1, "{state:#}");
+}
+
+#[test]
+fn an_unlock_whose_answer_was_lost_knows_that_it_was_done() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    hold(&estate, 600);
+    estate.tamper(json!({ "do": "fault", "operation": "s3:PutObject", "nth": 1, "effect": "lose" }));
+    let ran = estate.run(&["unlock", "--yes"]).ended(0);
+    assert!(ran.err.contains("the lock is released"), "{ran:?}");
+    assert_eq!(lock(&estate)["state"], "released");
+}
+
+#[test]
+fn an_unlock_that_is_interrupted_finishes_its_call_and_ends_by_the_signal() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    hold(&estate, 600);
+    slow(&estate, "s3:PutObject", 1500);
+    let mut child = spawn(&estate, &["unlock", "--yes"]);
+    while estate.sandbox.faults()[0].hit == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert_eq!(lock(&estate)["state"], "released");
 }
 
 #[test]
