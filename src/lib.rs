@@ -14,8 +14,12 @@
 //!                           └ report ─► summary, exit code
 //! ```
 
+// How deep futures may be nested whose layout is computed: an apply holds a survey, which holds the reading of every cell.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod bounded;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod delivery;
+mod profiles;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -11,7 +11,7 @@ fn the_demonstration_shows_drift_repair_and_a_clean_plan() {
     let mut rest = screen.as_str();
     for line in [
         "── 1. ",
-        "Plan: 72 to create, 0 in sync (5 accounts, 70 Regions).\nexit code 2",
+        "Plan: 72 to create, 0 in sync (5 accounts, up to 17 Regions each).\nexit code 2",
         "── 2. ",
         "Apply: 72 applied.\nexit code 0",
         " changing calls. Once more, and it takes none:",
@@ -21,10 +21,11 @@ fn the_demonstration_shows_drift_repair_and_a_clean_plan() {
         "policy.Statement.BaselineCloudTrailCheck.Principal: * → ",
         "~ update cloudtrail.trail baseline",
         "    payments-prod (333333333333), eu-west-1\n    ~ logging: false → true",
-        "Plan: 2 to update, 70 in sync (5 accounts, 70 Regions).\nexit code 2",
+        "Plan: 2 to update, 70 in sync (5 accounts, up to 17 Regions each).\nexit code 2",
         "── 5. ",
         "Apply: 2 applied.\nexit code 0",
-        "Plan: nothing to change, 72 in sync (5 accounts, 70 Regions).\nexit code 0",
+        "note recording-gap",
+        "Plan: nothing to change, 72 in sync (5 accounts, up to 17 Regions each).\nexit code 0",
     ] {
         let Some((_, after)) = rest.split_once(line) else { panic!("no `{line}` in what is left:\n{rest}") };
         rest = after;

@@ -51,6 +51,22 @@ fn the_house_rules_hold() {
     assert!(complaints.is_empty(), "\n{}", listed(&complaints));
 }
 
+/// A list without an end is found out by the pager alone (`aws::Pages`).
+#[test]
+fn every_list_is_read_through_the_one_pager() {
+    let mut read = 0;
+    for (path, text) in files(&root().join("src")) {
+        for setter in ["set_next_token(", "set_marker(", "set_continuation_token(", "into_paginator("] {
+            for (at, _) in text.match_indices(setter) {
+                let paged = text[at + setter.len()..].starts_with("pages.token()");
+                assert!(paged, "{path}: {setter}…) does not take its token from `session.pages(…)`");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 10, "{read}");
+}
+
 /// Small files that each break a rule, by the path they would have.
 const BROKEN: &[(&str, &str)] = &[
     ("src/engine/survey.rs", "use aws_sdk_kms as kms;\n"),

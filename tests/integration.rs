@@ -7,6 +7,8 @@ mod demo;
 mod deploy;
 #[cfg(feature = "aws")]
 mod docs;
+#[cfg(feature = "aws")]
+mod fidelity;
 mod house;
 mod invalid;
 #[cfg(feature = "aws")]
@@ -17,3 +19,5 @@ mod policy_form;
 mod sandbox;
 mod shipped;
 mod support;
+#[cfg(feature = "aws")]
+mod verbs;

@@ -54,3 +54,17 @@ fn all_mistakes_of_both_files_are_reported_in_one_pass() {
     assert!(!text.contains("very secret"), "{text}");
     insta::assert_snapshot!("both", text);
 }
+
+#[test]
+fn a_file_without_end_is_refused() {
+    let directory = file("tests/data/invalid");
+    for arguments in
+        [&["validate", "-p", "/dev/zero"][..], &["validate", "-p", "../../../profiles.example.toml", "-b", "/dev/zero"]]
+    {
+        let output = baseline(&directory).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(65), "{}", stderr(&output));
+        assert!(stderr(&output).contains("it is larger than 16 MB, and was not read"), "{}", stderr(&output));
+    }
+    let output = baseline(&directory).args(["show", "/dev/zero"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(65), "{}", stderr(&output));
+}

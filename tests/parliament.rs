@@ -249,7 +249,8 @@ fn parliament_finds_nothing_that_is_not_argued() {
     let mut estates = vec![("archive".to_owned(), Estate::new(2, true))];
     estates.extend(SIZES.map(|projects| (format!("{projects} projects"), Estate::new(projects, false))));
     let forms = forms(&estates);
-    assert_eq!(forms.keys().collect::<Vec<_>>(), ["bucket policy", "bus policy", "key policy"]);
+    // The bus policy has one form, which fits any number of accounts that these estates have.
+    assert_eq!(forms.keys().collect::<Vec<_>>(), ["bucket policy", "key policy"]);
     for (policy, (seen, of)) in forms {
         assert_eq!(seen, (2..=of).collect(), "the forms of the {policy}");
     }

@@ -17,7 +17,7 @@ fn validated(accounts: usize) -> String {
     }
     fs::write(directory.path().join("profiles.toml"), profiles).unwrap();
     fs::write(directory.path().join("baseline.toml"), "name = 'x'\n[log_key]\n[log_bucket]\n[cloudtrail]\n").unwrap();
-    let output = baseline(directory.path()).arg("validate").output().unwrap();
+    let output = baseline(directory.path()).args(["validate", "-v"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     stdout(&output).lines().filter(|line| line.trim_start().starts_with("note")).map(|l| format!("{l}\n")).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub struct Seed {
     /// Where it is, for messages.
     pub path: PathBuf,
-    /// Its text.
+    /// The text of the file.
     pub text: String,
 }
 

@@ -63,7 +63,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// The text.
+    /// The text of the profiles file, after the edits.
     pub fn text(&self) -> String {
         PROFILES.edited(self.seed, &self.edits)
     }

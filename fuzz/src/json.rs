@@ -65,7 +65,7 @@ impl Pool {
         Pool { seeds, values, names }
     }
 
-    /// The files.
+    /// The files of the corpus that edits start from.
     pub fn seeds(&self) -> &[Seed] {
         &self.seeds
     }

@@ -20,13 +20,13 @@ pub struct Names {
 }
 
 impl Names {
-    /// Every line.
+    /// Every line of the corpus: a name, an ARN or a glob each.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 }
 
-/// The corpus.
+/// The names of the corpus, read once.
 pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let mut lines: Vec<String> =
         seeds(&["fuzz/corpus/names"], "txt").iter().flat_map(|seed| seed.text.lines().map(str::to_owned)).collect();
@@ -45,7 +45,7 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
 /// One edit to a name.
 #[derive(Debug, Clone, TypeGenerator)]
 pub enum Edit {
-    /// Changes characters.
+    /// Changes characters, wherever they stand in the name.
     Text(text::Edit),
     /// Exchanges one piece between separators for any piece of the corpus.
     Piece(u16, u16),
@@ -62,7 +62,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// The text.
+    /// The text of the name, after the edits.
     pub fn text(&self) -> String {
         let mut text = pick(&NAMES.lines, self.seed).cloned().unwrap_or_default();
         for edit in &self.edits {

@@ -68,7 +68,7 @@ enum Form {
 }
 
 impl Saved {
-    /// The file.
+    /// The text of the saved plan, torn or edited as the form says.
     pub fn text(&self) -> String {
         if matches!(self.form, Form::Torn) {
             let mut text = corpus::pick(PLANS.seeds(), self.seed).map_or_else(String::new, |seed| seed.text.clone());

@@ -13,8 +13,11 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use super::clients::{Access, Aws, Session, Way};
+use super::error;
+use super::granted;
+use super::homes::Homes;
 use crate::config::{Account, Hop, Jump, Mfa, Profiles, Via};
-use crate::model::{AccountId, Arn, Fault, OpError, Partition, Region};
+use crate::model::{AccountId, Arn, Fault, OpError, Region};
 
 /// Sessions are renewed this long before they end, or after two thirds of their life where that is shorter.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -29,6 +32,9 @@ const LEAST_LIFE: Duration = Duration::from_secs(60);
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// A session that starts from another session cannot outlast an hour (STS API Reference, `AssumeRole`).
 const CHAINED_SECONDS: i32 = 3600;
+
+/// Attempts at an STS that does not answer, where another Region's can be asked.
+const TRIES: u32 = 1;
 
 /// The future of a code that is being asked for.
 pub type CodeFuture = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
@@ -47,7 +53,7 @@ impl MfaCodes {
 /// The ways into every account: each hop assumed once, kept, and renewed in time.
 pub struct Chain {
     aws: Arc<Aws>,
-    partition: Partition,
+    homes: Arc<Homes>,
     jump: Jump,
     security: Account,
     codes: MfaCodes,
@@ -72,7 +78,7 @@ impl Chain {
     pub fn new(aws: Arc<Aws>, profiles: &Profiles, codes: MfaCodes) -> Option<Self> {
         Some(Chain {
             aws,
-            partition: profiles.partition,
+            homes: Arc::new(Homes::of(profiles)),
             jump: profiles.jump.clone(),
             security: profiles.account(profiles.security)?.clone(),
             codes,
@@ -87,17 +93,21 @@ impl Chain {
         &self.aws
     }
 
+    /// The Regions that what is not of a Region is asked in.
+    pub fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
     /// Enters an account: assumes its role through the hops before it and confirms that it leads where it should.
     ///
     /// # Errors
     ///
     /// The hop that was refused, or the identity that was not the expected one.
     pub async fn enter(&self, account: &Account, access: Access) -> Result<Session, OpError> {
-        let region = self.partition.sts_region();
         let Some(hop) = &account.hop else {
             let start = self.start().await?;
             if start.account != account.id {
-                return Err(wrong_account(account.id, &region, None, &start));
+                return Err(wrong_account(account.id, &self.homes.first(), None, &start));
             }
             return Ok(Session::new(self.aws.clone(), account.id, start.arn.clone(), access, Way::Ambient, true));
         };
@@ -115,9 +125,9 @@ impl Chain {
             let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
             confirmed.entry(account.id).or_default().clone()
         };
-        let identity = cell.get_or_try_init(|| who(open(Access::Read, false), region.clone())).await?;
+        let identity = cell.get_or_try_init(|| who(open(Access::Read, false), &self.homes)).await?;
         if identity.account != account.id {
-            return Err(wrong_account(account.id, &region, Some(&role), identity));
+            return Err(wrong_account(account.id, &self.homes.first(), Some(&role), identity));
         }
         Ok(open(access, true))
     }
@@ -133,7 +143,7 @@ impl Chain {
         }
         let guess = self.jump.account.unwrap_or(self.security.id);
         let session = Session::new(self.aws.clone(), guess, String::new(), Access::Read, Way::Ambient, false);
-        let answer = who(session, self.partition.sts_region()).await;
+        let answer = who(session, &self.homes).await;
         *held = Some(answer.clone().map_err(|error| {
             let until = self.aws.clock.wall() + holds(&error);
             (error, until)
@@ -141,11 +151,23 @@ impl Chain {
         answer
     }
 
+    /// Whether the starting keys are a session's: long-term keys come without a token. Looked at only where it matters,
+    /// since the keys may come from a program.
+    async fn starts_from_temporary_keys(&self) -> bool {
+        let long = self.jump.duration_seconds.is_some_and(|seconds| i64::from(seconds) > i64::from(CHAINED_SECONDS));
+        match self.aws.base.credentials_provider().filter(|_| long) {
+            Some(provider) => provider.provide_credentials().await.is_ok_and(|keys| keys.session_token().is_some()),
+            None => false,
+        }
+    }
+
     async fn jump_provider(&self, hop: &Hop, account: AccountId) -> Result<Arc<Provider>, OpError> {
         let start = self.start().await?;
-        let chained = start.arn.contains(":assumed-role/");
+        let chained = start.arn.contains(":assumed-role/") || self.starts_from_temporary_keys().await;
         let mut step = Step::new(hop, account, start.arn.clone(), start.account);
-        // Past an hour only from a user's own keys: a session that starts from a session would be refused.
+        // Past an hour only from a user's own keys: a session that starts from a session would be refused, and so is one
+        // that starts from the keys of `GetSessionToken`, whose caller is the user (mmmorris1975/aws-runas#11,
+        // 99designs/aws-vault#263).
         step.seconds = self.jump.duration_seconds.map(|seconds| {
             let seconds = i32::try_from(seconds).unwrap_or(CHAINED_SECONDS);
             if chained { seconds.min(CHAINED_SECONDS) } else { seconds }
@@ -185,7 +207,7 @@ impl Chain {
             .or_insert_with(|| {
                 Arc::new(Provider {
                     aws: Arc::downgrade(&self.aws),
-                    region: self.partition.sts_region(),
+                    homes: self.homes.clone(),
                     step,
                     parent,
                     held: Mutex::new(None),
@@ -198,28 +220,36 @@ impl Chain {
     }
 }
 
-async fn who(session: Session, region: Region) -> Result<Identity, OpError> {
-    let answer = session
-        .call(&region, "sts", "GetCallerIdentity")
-        .run(|| super::send!(sts, region, session.sts().get_caller_identity()))
-        .await?;
-    let arn = answer.arn().unwrap_or_default().to_owned();
-    match answer.account().and_then(|id| id.parse().ok()) {
-        Some(account) => Ok(Identity { account, arn }),
-        None => Err(OpError {
-            account: session.account,
-            region,
-            role: Some(session.role.clone()),
-            service: "sts".to_owned(),
-            operation: "GetCallerIdentity".to_owned(),
-            fault: Fault::Other,
-            code: None,
-            message: "the answer names no account".to_owned(),
-            request_id: None,
-            attempts: 1,
-            hint: None,
-        }),
+async fn who(session: Session, homes: &Homes) -> Result<Identity, OpError> {
+    let session = &session;
+    let ask = |region: Region, others: bool| async move {
+        let call = session.call(&region, "sts", "GetCallerIdentity");
+        let call = if others { call.tries(TRIES) } else { call };
+        call.run(|| super::send!(sts, region, session.sts().get_caller_identity())).await
+    };
+    let answer = homes.ask(|_| true, ask).await?;
+    // It is shown, and names the caller in every error.
+    let arn = session.aws.secrets.clean(answer.arn().unwrap_or_default());
+    let malformed = |message: String| OpError {
+        account: session.account,
+        region: homes.first(),
+        role: Some(session.role.clone()).filter(|role| !role.is_empty()),
+        service: "sts".to_owned(),
+        operation: "GetCallerIdentity".to_owned(),
+        fault: Fault::Other,
+        code: None,
+        message,
+        request_id: None,
+        attempts: 1,
+        hint: None,
+    };
+    let Some(account) = answer.account().and_then(|id| id.parse().ok()) else {
+        return Err(malformed("the answer names no account".to_owned()));
+    };
+    if arn.parse::<Arn>().is_ok_and(|arn| arn.account().is_some_and(|of| of != account)) {
+        return Err(malformed(format!("the answer contradicts itself: it is of account {account}, and names {arn}")));
     }
+    Ok(Identity { account, arn })
 }
 
 fn wrong_account(expected: AccountId, region: &Region, role: Option<&str>, identity: &Identity) -> OpError {
@@ -275,7 +305,7 @@ enum Held {
 pub(super) struct Provider {
     // Weak: the clients that `Aws` leads to hold providers themselves.
     aws: Weak<Aws>,
-    region: Region,
+    homes: Arc<Homes>,
     step: Step,
     parent: Option<Arc<Provider>>,
     held: Mutex<Option<Held>>,
@@ -414,11 +444,13 @@ impl Provider {
         let session = session.paid_by(self.step.payer);
         let hop = &self.step.hop;
         let secret = hop.external_id.as_ref().map_or("", |id| id.reveal());
-        let call = session.call(&self.region, "sts", "AssumeRole").hiding(secret, "(the external id)");
-        // A code works once: sent again after an answer that was lost, it would be refused, and blamed.
-        let call = if code.is_some() { call.once() } else { call };
-        let answer = call
-            .run(|| {
+        let (session, code) = (&session, &code);
+        let ask = |region: Region, others: bool| async move {
+            let call = session.call(&region, "sts", "AssumeRole").hiding(secret, "(the external id)");
+            let call = if others { call.tries(TRIES) } else { call };
+            // A code works once: sent again after an answer that was lost, it would be refused, and blamed.
+            let call = if code.is_some() { call.once() } else { call };
+            call.run(|| {
                 let mut request = session
                     .sts()
                     .assume_role()
@@ -427,28 +459,47 @@ impl Provider {
                     .set_external_id(hop.external_id.as_ref().map(|id| id.reveal().to_owned()))
                     .set_source_identity(hop.source_identity.clone())
                     .set_duration_seconds(self.step.seconds);
-                if let Some((serial, code)) = &code {
+                if let Some((serial, code)) = code {
                     request = request.serial_number(serial).token_code(code);
                 }
-                super::send!(sts, self.region, request)
+                super::send!(sts, region, request)
             })
-            .await?;
+            .await
+        };
+        let answer = self.homes.ask(|error| code.is_none() || error::is_unsent(error), ask).await;
+        let answer = answer.map_err(|error| self.with_source_identity(error))?;
+        let aws = &session.aws;
         let Some(credentials) = answer.credentials() else {
             return Err(self.failed("the answer carries no credentials".to_owned()));
         };
-        Ok(Credentials::new(
-            credentials.access_key_id(),
-            credentials.secret_access_key(),
-            Some(credentials.session_token().to_owned()),
-            SystemTime::try_from(*credentials.expiration()).ok(),
-            "BaselineHop",
-        ))
+        let whose = answer.assumed_role_user().map(|user| user.arn());
+        granted::session(credentials, whose, &self.step.role, aws).map_err(|wrong| {
+            let (fault, message, hint) = wrong.told(&self.step.role, &aws.secrets);
+            OpError { fault, hint: Some(hint), ..self.failed(message) }
+        })
+    }
+
+    /// A refusal that names no action may be of the one that a declared source identity takes besides.
+    fn with_source_identity(&self, mut error: OpError) -> OpError {
+        let declared = self.step.hop.source_identity.is_some() && error.fault == Fault::AssumeRefused;
+        if let Some(hint) = error.hint.as_mut().filter(|hint| declared && !hint.contains("sts:SetSourceIdentity")) {
+            hint.push_str(
+                "; since `source_identity` is declared, the caller's identity policy and the role's trust policy have to \
+                 allow sts:SetSourceIdentity, too",
+            );
+        }
+        error
     }
 
     /// The code of the multi-factor device: asked for anew each time, since a code works once.
     async fn code(&self, mfa: &Mfa, codes: &MfaCodes) -> Result<String, OpError> {
         let first = self.codes_used.fetch_add(1, Ordering::Relaxed) == 0;
-        codes.0(mfa).await.map_err(|why| {
+        let code = codes.0(mfa).await.inspect(|code| {
+            if let Some(aws) = self.aws.upgrade() {
+                aws.secrets.know(code, "(a code)");
+            }
+        });
+        code.map_err(|why| {
             if first {
                 return self.failed(why);
             }
@@ -468,7 +519,7 @@ impl Provider {
     fn failed(&self, message: String) -> OpError {
         OpError {
             account: self.step.account,
-            region: self.region.clone(),
+            region: self.homes.first(),
             role: Some(self.step.caller.clone()),
             service: "sts".to_owned(),
             operation: "AssumeRole".to_owned(),

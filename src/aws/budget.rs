@@ -33,11 +33,11 @@ impl Budgets {
         affordable
     }
 
-    /// A call was answered: what its last retry cost comes back, or a little where it took none.
-    pub(super) fn answered(&self, account: AccountId, last_cost: Option<u32>) {
+    /// A call was answered: what its retries cost comes back, or a little where it took none.
+    pub(super) fn answered(&self, account: AccountId, cost: Option<u32>) {
         let mut all = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(spent) = all.get_mut(&account) {
-            *spent = spent.saturating_sub(last_cost.unwrap_or(REWARD));
+            *spent = spent.saturating_sub(cost.unwrap_or(REWARD));
             if *spent == 0 {
                 all.remove(&account);
             }

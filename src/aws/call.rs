@@ -1,3 +1,5 @@
+mod worth;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +9,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use futures::future::{Either, select};
 use tracing::Instrument;
 
 use super::budget;
@@ -15,14 +16,18 @@ use super::clients::{Session, is_mutating};
 use super::error;
 use super::hint;
 use super::limits::{Limits, Line, Slot};
-use crate::clock::Clock;
 use crate::model::{Fault, OpError, Region};
 use crate::report::Event;
 
-/// Attempts at a call that AWS throttles or that does not get through.
+/// Attempts at a call that does not get through.
 const MAX_ATTEMPTS: u32 = 6;
+/// Attempts at a call that AWS throttles: where a third of all calls is throttled, whoever makes them, one in a million
+/// is throttled so often. The account's retries end it sooner where all are.
+const MAX_THROTTLED: u32 = 12;
 /// Attempts at a host whose name does not resolve: it hardly ever does the next time.
 const UNRESOLVED_ATTEMPTS: u32 = 2;
+/// Attempts at an answer that is a success without its content.
+const CONTENTLESS_ATTEMPTS: u32 = 3;
 /// How often a call replaces a session: once for the one that ended, and once more where it was signed with that one
 /// at the moment in which another call replaced it.
 const MAX_RENEWALS: u32 = 2;
@@ -44,11 +49,6 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(2);
 /// Settling that took so long is told of at the end.
 pub(super) const LONG_SETTLING: Duration = Duration::from_secs(5);
 
-/// No answer came in time.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer within {} seconds", .0.as_secs())]
-struct NoAnswer(Duration);
-
 /// One AWS call: where it goes, what it is, and what AWS is given time to settle.
 pub struct Call<'a> {
     session: &'a Session,
@@ -58,6 +58,7 @@ pub struct Call<'a> {
     settling: &'static [&'static str],
     settling_if: fn(&OpError) -> Option<Duration>,
     once: bool,
+    tries: u32,
     hidden: Option<(&'a str, &'a str)>,
 }
 
@@ -80,7 +81,7 @@ struct Progress {
     lost: bool,
     /// How often a session that AWS did not take any more was replaced.
     renewed: u32,
-    /// What the last retry cost.
+    /// What the retries cost.
     cost: Option<u32>,
     /// When settling began, and what AWS said then.
     settling: Option<(Duration, String)>,
@@ -88,6 +89,8 @@ struct Progress {
     uncounted: Duration,
     /// The key that the last attempt was signed with.
     key: Option<String>,
+    /// Whether the last answer was a success without its content.
+    contentless: bool,
     /// Whether an attempt was sent and has not been answered yet.
     in_flight: bool,
     /// What the last attempt failed with.
@@ -118,7 +121,17 @@ impl<'a> Call<'a> {
         service: &'static str,
         operation: &'static str,
     ) -> Self {
-        Call { session, region, service, operation, settling: &[], settling_if: |_| None, once: false, hidden: None }
+        Call {
+            session,
+            region,
+            service,
+            operation,
+            settling: &[],
+            settling_if: |_| None,
+            once: false,
+            tries: MAX_ATTEMPTS,
+            hidden: None,
+        }
     }
 
     /// Error codes that mean "not visible yet" here: they are waited out for up to two minutes.
@@ -140,6 +153,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+
+    /// A call that is made elsewhere where nothing answers: so many attempts that nothing came of are enough.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.tries = tries;
         self
     }
 
@@ -215,7 +235,7 @@ impl<'a> Call<'a> {
             under_way.over = true;
             let progress = &under_way.progress;
             let (id, error) = match &result {
-                Ok(Taken::Answered(answer)) => (answer.request_id().map(str::to_owned), None),
+                Ok(Taken::Answered(answer)) => (answer.request_id().map(|id| self.session.aws.secrets.clean(id)), None),
                 Ok(Taken::Before(_)) => (None, None),
                 // The error may be a hop's, which has an id of its own.
                 Err(error) => (progress.request_id.clone(), Some(error)),
@@ -242,12 +262,14 @@ impl<'a> Call<'a> {
         let start = aws.clock.elapsed();
         let line = aws.limits.line(self.session.payer(), self.region, self.service, self.operation);
         loop {
-            let slot = self.turn(&aws.limits, &line, progress).await?;
+            let slot = self.turn_in_time(&aws.limits, &line, progress).await?;
             progress.attempts += 1;
             progress.in_flight = true;
+            let sent = aws.clock.elapsed();
             let answer = self.in_time(&aws.clock, send()).await;
             progress.in_flight = false;
             drop(slot);
+            self.heed(&answer, sent);
             let failed = match answer {
                 Ok(answer) => {
                     tracing::debug!(attempt = progress.attempts, "answered");
@@ -263,8 +285,9 @@ impl<'a> Call<'a> {
             }
             tracing::debug!(attempt = progress.attempts, code = error.code, request_id = error.request_id, "failed");
             progress.last = Some(error.clone());
-            if let Some(id) = failed.request_id() {
-                progress.request_id = Some(id.to_owned());
+            progress.contentless = error::is_contentless(&failed);
+            if failed.request_id().is_some() {
+                progress.request_id.clone_from(&error.request_id);
             }
             if error.fault == Fault::Throttled && !error.has_code(error::BUSY) {
                 aws.limits.throttled(&line);
@@ -354,19 +377,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn in_time<T, E>(
-        &self,
-        clock: &Clock,
-        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, SdkError<E, HttpResponse>> {
-        let late = clock.sleep(ATTEMPT_TIME);
-        futures::pin_mut!(answer);
-        match select(answer, late).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => Err(SdkError::timeout_error(NoAnswer(ATTEMPT_TIME))),
-        }
-    }
-
     /// How long to wait before the next attempt; `None` gives up, and the error then says why.
     fn pause(
         &self,
@@ -386,13 +396,24 @@ impl<'a> Call<'a> {
             progress.uncounted += wait;
             return Some(wait);
         }
+        if matches!(error.fault, Fault::Throttled | Fault::Unreachable)
+            && let Err(why) = self.is_worth_it(progress.attempts)
+        {
+            error.message.push_str(&format!("; {}", why.message));
+            error.hint = why.hint;
+            return None;
+        }
         let (cost, most) = match error.fault {
-            Fault::Throttled => (budget::THROTTLED, MAX_ATTEMPTS),
+            // Somebody writes the same thing all the time: that is no matter of a rate.
+            Fault::Throttled if error.has_code(error::BUSY) => (budget::THROTTLED, MAX_ATTEMPTS),
+            Fault::Throttled => (budget::THROTTLED, MAX_THROTTLED),
             Fault::NotOffered if error.code.is_none() => (budget::UNREACHABLE, UNRESOLVED_ATTEMPTS),
             Fault::Unreachable if self.once && progress.lost => {
                 error.hint = Some(hint::unknown(error));
                 return None;
             }
+            Fault::Unreachable if progress.contentless => (budget::UNREACHABLE, CONTENTLESS_ATTEMPTS),
+            Fault::Unreachable if error.code.is_none() => (budget::UNREACHABLE, MAX_ATTEMPTS.min(self.tries)),
             Fault::Unreachable => (budget::UNREACHABLE, MAX_ATTEMPTS),
             _ => return None,
         };
@@ -411,7 +432,7 @@ impl<'a> Call<'a> {
             hint::out_of_budget(error);
             return None;
         }
-        progress.cost = Some(cost);
+        progress.cost = Some(progress.cost.unwrap_or_default() + cost);
         Some(wait)
     }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -8,14 +8,10 @@ use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{AsyncSleep, ConfigBag, IdentityCache, Intercept, SharedAsyncSleep, Sleep};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -24,12 +20,17 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use super::assume::{Provider, Shared};
 use super::budget::Budgets;
 use super::call::Call;
+use super::content;
 use super::fence::Fence;
+use super::http::{self, StartError};
+use super::known;
 use super::ledger::{Ledger, Purpose};
 use super::limits::Limits;
+use super::pages::Pages;
 use super::rates::Rates;
+use super::silence::Silence;
 use crate::clock::Clock;
-use crate::model::{AccountId, OpError, Partition, Region};
+use crate::model::{AccountId, Fault, OpError, Partition, Region, Secrets};
 use crate::report::Events;
 use crate::services::Service;
 
@@ -46,23 +47,8 @@ pub struct Start {
     pub rates: Rates,
     /// The time.
     pub clock: Clock,
-}
-
-/// Why AWS cannot be reached at all.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// `AWS_CA_BUNDLE` names a file that cannot be used.
-    #[error("failed to use the certificates in {path} (AWS_CA_BUNDLE)")]
-    CaBundle {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The TLS stack refused its settings.
-    #[error("failed to set up TLS")]
-    Tls(#[source] BoxError),
+    /// What nobody may read; whatever is learnt on the road is added to it.
+    pub secrets: Secrets,
 }
 
 /// What every account's clients share: HTTP connections, limits, counts and who is told.
@@ -70,10 +56,14 @@ pub struct Aws {
     pub(super) base: SdkConfig,
     pub(super) limits: Limits,
     pub(super) budgets: Budgets,
+    pub(super) silence: Silence,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    pub(super) secrets: Secrets,
     fence: Arc<Fence>,
     ledger: Arc<Ledger>,
+    /// When reading ends, on the clock that runs from the start.
+    read_until: Mutex<Option<Duration>>,
 }
 
 impl Aws {
@@ -85,7 +75,7 @@ impl Aws {
     pub async fn start(start: &Start, events: Events) -> Result<Arc<Aws>, StartError> {
         let region = aws_sdk_sts::config::Region::new(start.partition.sts_region().to_string());
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client()?)
+            .http_client(http::client()?)
             .region(region)
             .retry_config(RetryConfig::disabled())
             // Attempts and whole calls are timed where they are made, see `Call`.
@@ -103,16 +93,33 @@ impl Aws {
     /// On settings that are there already: whatever the SDK itself waits for goes by the same clock as everything else.
     pub(crate) fn with_config(base: SdkConfig, start: &Start, events: Events) -> Self {
         let clock = start.clock.clone();
-        let base = base.into_builder().sleep_impl(SharedAsyncSleep::new(ByClock(clock.clone()))).build();
+        known::endpoints(&base, &start.secrets);
+        let keys = base.credentials_provider().map(|keys| known::keys(keys, &start.secrets));
+        let mut builder = base.into_builder().sleep_impl(SharedAsyncSleep::new(ByClock(clock.clone())));
+        builder.set_credentials_provider(keys);
+        let base = builder.build();
         Aws {
             base,
             limits: Limits::new(start.parallelism, start.rates, clock.clone()),
             budgets: Budgets::default(),
+            silence: Silence::default(),
+            read_until: Mutex::default(),
             clock,
             events,
+            secrets: start.secrets.clone(),
             fence: Arc::default(),
             ledger: Arc::default(),
         }
+    }
+
+    /// From now on, nothing is read after that time (on [`Clock::elapsed`]); `None` is no limit.
+    pub fn read_until(&self, end: Option<Duration>) {
+        *self.read_until.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    /// When reading ends.
+    pub(super) fn reading_ends(&self) -> Option<Duration> {
+        *self.read_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What keeps writes back where the lock may be somebody else's.
@@ -139,31 +146,6 @@ impl AsyncSleep for ByClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(self.0.sleep(duration))
     }
-}
-
-/// One HTTP client for the whole process, so that connections and TLS sessions are shared per host.
-fn http_client() -> Result<SharedHttpClient, StartError> {
-    let mut roots = TrustStore::default();
-    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        let pem = std::fs::read(&path)
-            .map_err(|source| StartError::CaBundle { path: path.to_string_lossy().into_owned(), source })?;
-        roots = roots.with_pem_certificate(pem);
-    }
-    let context = TlsContext::builder().with_trust_store(roots).build().map_err(|e| StartError::Tls(e.into()))?;
-    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder();
-        if let Some(settings) = settings {
-            connector = connector.connector_settings(settings.clone());
-        }
-        if let Some(sleep) = components.and_then(RuntimeComponents::sleep_impl) {
-            connector = connector.sleep_impl(sleep);
-        }
-        connector
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
-            .tls_context(context.clone())
-            .build()
-    }))
 }
 
 /// Whether a session may write.
@@ -288,8 +270,7 @@ impl Session {
     client!(
         /// The S3 client; with a custom endpoint it addresses buckets by path.
         s3, aws_sdk_s3, |session: &Session, builder: aws_sdk_s3::config::Builder| {
-            let custom = session.aws.base.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-            builder.force_path_style(custom)
+            builder.force_path_style(known::endpoint(&session.aws.base, "S3").is_some())
         }
     );
     client!(
@@ -330,9 +311,36 @@ impl Session {
         Call::new(self, region, service, operation)
     }
 
+    /// Begins to read a list page by page.
+    pub fn pages<'a>(&'a self, region: &'a Region, service: &'static str, operation: &'static str) -> Pages<'a> {
+        Pages::new(self, region, service, operation)
+    }
+
+    /// An answer that AWS gave and that nothing can be concluded from.
+    pub fn unreadable(&self, region: &Region, service: &str, operation: &str, message: &str) -> OpError {
+        OpError {
+            account: self.account,
+            region: region.clone(),
+            role: Some(self.role.clone()).filter(|role| !role.is_empty()),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            fault: Fault::Other,
+            code: None,
+            message: self.aws.secrets.clean(message),
+            request_id: None,
+            attempts: 1,
+            hint: Some(NOT_AWS.to_owned()),
+        }
+    }
+
     /// The time, for whatever else waits.
     pub fn clock(&self) -> &Clock {
         &self.aws.clock
+    }
+
+    /// A text from outside, as it may be shown.
+    pub fn clean(&self, text: &str) -> String {
+        self.aws.secrets.clean(text)
     }
 
     /// Whose rates its calls count against.
@@ -393,6 +401,11 @@ impl Session {
         self.access == Access::Write
     }
 
+    /// Whether it only reads.
+    pub(super) fn is_read(&self) -> bool {
+        self.access == Access::Read
+    }
+
     fn guard(&self, service: &'static str) -> Guard {
         Guard { service, access: self.access, ledger: self.aws.ledger.clone() }
     }
@@ -403,6 +416,10 @@ impl fmt::Debug for Session {
         f.debug_struct("Session").field("account", &self.account).field("role", &self.role).finish_non_exhaustive()
     }
 }
+
+/// The next step where an answer is none that AWS gives.
+pub(super) const NOT_AWS: &str =
+    "run again; if it stays, see what answers in AWS's place (a proxy, AWS_ENDPOINT_URL), or report it to AWS";
 
 /// Operations that read, of the services that are not in the table.
 const STS_READS: &[&str] = &["AssumeRole", "GetCallerIdentity"];
@@ -499,6 +516,24 @@ impl Intercept for Guard {
             let operation = metadata.name();
             // What gets here had a purpose when it set out.
             self.ledger.count(self.service, operation, self.purpose(operation).unwrap_or(Purpose::Write));
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // What is the tool's own may be empty: an object without content is one.
+        if self.access == Access::Own || context.output_or_error().is_err() {
+            return Ok(());
+        }
+        // A body that is handed on as it comes is not here.
+        if let (Some(metadata), Some(body)) = (bag.load::<Metadata>(), context.response().body().bytes()) {
+            let operation = metadata.name();
+            content::check(self.service, operation, is_read(self.service, operation), body)?;
         }
         Ok(())
     }

@@ -8,9 +8,11 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
 use super::call::Call;
-use super::clients::Refused;
+use super::clients::{NOT_AWS, Refused};
+use super::content::NoContent;
 use super::hint;
-use crate::model::{Fault, OpError};
+use super::http::TooLarge;
+use crate::model::{Fault, OpError, is_code, is_said};
 
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"];
 /// What services answer when a Region does not know the account, and also when credentials are simply wrong
@@ -22,7 +24,16 @@ const NOT_ACCEPTED: &[&str] = &[
     "InvalidAccessKeyId",
     "OptInRequired",
     "RegionDisabledException",
+    // S3's word for it, where the Region is off (S3 API Reference, "Error responses": "The provided token is malformed or
+    // otherwise not valid"): the token is one of another Region's STS.
+    "InvalidToken",
 ];
+/// The header in which S3 tells where a bucket is.
+const BUCKET_REGION: &str = "x-amz-bucket-region";
+/// What S3 answers where the bucket is in another Region (S3 API Reference, "Error responses"): the first by status 301,
+/// the second by 307, the last two by 400 from us-east-1 and from CreateBucket.
+const ELSEWHERE: &[&str] =
+    &["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
 /// What an account that AWS holds back is answered: S3 API Reference, "Error responses" (the first three); EC2 API
 /// Reference, "Error codes" (`Blocked`, `PendingVerification`); the others' is what AWS's "Common errors" call a missing
 /// subscription. Most often such an account is not reached at all, and all there is to see is an `AssumeRole` denied.
@@ -114,8 +125,20 @@ const UNSETTLED: &[&str] = &[
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
 
 /// What GuardDuty says of a bucket or key whose policy does not admit it. It has one code, `BadRequestException`, for
-/// everything that is wrong with a request, so that only the message tells.
-const GUARDDUTY_MAY_NOT: &str = "does not have permission";
+/// everything that is wrong with a request, so that only the message tells: "the GuardDuty service principal does not have
+/// permission to the KMS key or the resource" of its own principal, and "you do not have the required permissions for the
+/// s3:GetObject or s3:ListBucket actions" of the caller (awslabs/landing-zone-accelerator-on-aws#255), and what they may
+/// as well be.
+const GUARDDUTY_MAY_NOT: &[&str] = &[
+    "does not have permission",
+    "does not have the required permission",
+    "does not have sufficient permission",
+    "do not have permission",
+    "do not have the required permission",
+    "doesn't have permission",
+    "insufficient permission",
+    "not have permissions",
+];
 
 /// What hyper says when a connection was never made, so that nothing was sent.
 const NOT_CONNECTED: &str = "client error (Connect)";
@@ -135,25 +158,41 @@ where
     }
     let status = failed.raw_response().map(|response| response.status().as_u16());
     let code = failed.code().map(str::to_owned).or_else(|| bodiless_code(call.service(), status).map(str::to_owned));
+    let elsewhere = elsewhere(failed, code.as_deref(), call);
+    let code = if elsewhere.is_some() { Some("PermanentRedirect".to_owned()) } else { code };
     let refused = source_of::<Refused>(failed);
+    let contentless = source_of::<NoContent>(failed);
     // The SDK takes a lack of credentials for a failure of the connection.
     let lacking = source_of::<CredentialsError>(failed);
+    let too_large = source_of::<TooLarge>(failed);
+    let secrets = &call.session().aws.secrets;
     let message = match (refused, lacking, failed.message()) {
         (Some(refused), _, _) => refused.to_string(),
+        _ if too_large.is_some() => too_large.map(ToString::to_string).unwrap_or_default(),
         (None, Some(CredentialsError::CredentialsNotLoaded(_)), _) => {
             "no credentials to start from: none in the environment, in a profile, of a web identity, a container or an \
              instance"
                 .to_owned()
         }
-        (None, Some(lacking), _) => chain(lacking),
+        (None, Some(lacking), _) => without_helper(&chain(lacking)),
+        (None, None, None) if contentless.is_some() => contentless.map(ToString::to_string).unwrap_or_default(),
+        (None, None, _) if elsewhere.is_some() => {
+            format!("the bucket is in {}, and this call went to {}", elsewhere.unwrap_or_default(), call.region())
+        }
         (None, None, Some(message)) => message.to_owned(),
         (None, None, None) => match (failed, status) {
+            (SdkError::ServiceError(_), Some(status)) if status < 400 => {
+                format!("the answer is none that AWS gives and could not be read (HTTP status {status})")
+            }
             (SdkError::ServiceError(_), Some(status)) => format!("HTTP status {status} without an explanation"),
             _ => chain(failed),
         },
     };
+    // Here, and before anybody is told: nothing else of this tool sees what came from outside.
+    let message = secrets.clean(&message);
     let fault = match failed {
         _ if refused.is_some() => Fault::Refused,
+        _ if too_large.is_some() => Fault::Other,
         _ if lacking.is_some() => Fault::Credentials,
         // Where STS has answered, names do resolve.
         SdkError::DispatchFailure(_) if call.session().confirmed() && says_any(&message, NO_SUCH_NAME) => {
@@ -171,14 +210,39 @@ where
         service: call.service().to_owned(),
         operation: call.operation().to_owned(),
         fault,
-        code,
+        code: code.map(|code| secrets.clean(&code)),
         message,
-        request_id: failed.request_id().map(str::to_owned),
+        request_id: failed.request_id().map(|id| secrets.clean(id)),
         attempts,
         hint: None,
     };
-    error.hint = hint::next_step(&error, call.patience(&error));
+    error.hint = match contentless {
+        Some(_) => Some(NOT_AWS.to_owned()),
+        None => hint::next_step(&error, call.patience(&error)),
+    };
     error
+}
+
+/// What a credential helper said on its stderr is left out: it may be anything, and the helper can be asked again.
+fn without_helper(said: &str) -> String {
+    // aws-config's `credential_process`.
+    const STDERR: &str = "Stderr: ";
+    match said.split_once(STDERR) {
+        Some((before, what)) if !what.trim().is_empty() => {
+            format!(
+                "{before}what it said is not shown here: run the `credential_process` of the profile by hand to see it"
+            )
+        }
+        _ => said.to_owned(),
+    }
+}
+
+/// Whether AWS answered success without the content that this answer has.
+pub(super) fn is_contentless<E>(failed: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + Send + Sync + 'static,
+{
+    source_of::<NoContent>(failed).is_some()
 }
 
 fn says_any(message: &str, texts: &[&str]) -> bool {
@@ -197,6 +261,19 @@ where
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         _ => error.fault == Fault::Unreachable,
     }
+}
+
+/// Whether there was no connection.
+pub(super) fn is_unconnected<E>(failed: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + Send + Sync + 'static,
+{
+    source_of::<CredentialsError>(failed).is_none() && chain(failed).contains(NOT_CONNECTED)
+}
+
+/// Whether a call certainly did not get through.
+pub(super) fn is_unsent(error: &OpError) -> bool {
+    error.fault == Fault::NotOffered || error.message.contains(NOT_CONNECTED)
 }
 
 /// Whether the session has ended: AWS knew it once and takes it no longer.
@@ -223,6 +300,16 @@ pub(super) fn asked_pause<E>(failed: &SdkError<E, HttpResponse>) -> Option<Durat
     milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
+/// The Region that a bucket is in, where S3 says that it is not in this one. A HEAD request's answer has nothing but its
+/// status and that header.
+fn elsewhere<'f, E>(failed: &'f SdkError<E, HttpResponse>, code: Option<&str>, call: &Call<'_>) -> Option<&'f str> {
+    let response = failed.raw_response().filter(|_| call.service() == "s3")?;
+    let there = response.headers().get(BUCKET_REGION)?;
+    let redirects = matches!(response.status().as_u16(), 301 | 307 | 400);
+    let says_so = code.is_none_or(|code| ELSEWHERE.contains(&code));
+    (redirects && says_so && there != call.region().as_str()).then_some(there)
+}
+
 /// A HEAD request's answer has no body to carry a code.
 fn bodiless_code(service: &str, status: Option<u16>) -> Option<&'static str> {
     match (service, status?) {
@@ -235,9 +322,9 @@ fn bodiless_code(service: &str, status: Option<u16>) -> Option<&'static str> {
 }
 
 fn classify(code: Option<&str>, message: &str, status: Option<u16>, call: &Call<'_>) -> Fault {
-    let is = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
+    let is = |codes: &[&str]| code.is_some_and(|code| is_code(code, codes));
     if is(DENIED) {
-        if message.contains("service control policy") || message.contains("resource control policy") {
+        if is_said(message, &["service control policy", "resource control policy"]) {
             Fault::DeniedByScp
         } else if call.operation() == "AssumeRole" {
             Fault::AssumeRefused
@@ -255,7 +342,7 @@ fn classify(code: Option<&str>, message: &str, status: Option<u16>, call: &Call<
         Fault::Throttled
     } else if is(QUOTA) {
         Fault::Quota
-    } else if is(UNSETTLED) || (call.service() == "guardduty" && message.contains(GUARDDUTY_MAY_NOT)) {
+    } else if is(UNSETTLED) || (call.service() == "guardduty" && is_said(message, GUARDDUTY_MAY_NOT)) {
         Fault::Unsettled
     } else if is(&[UNKNOWN_OPERATION]) {
         Fault::NotOffered

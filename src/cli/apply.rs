@@ -1,6 +1,6 @@
 //! `baseline apply`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ use crate::config::Baseline;
 use crate::engine::{self, Applied, Enforce, Revised, Rollout, Survey, SurveyOptions};
 use crate::model::Address;
 use crate::plan::file::SavedPlan;
-use crate::plan::{Plan, Selection, check};
+use crate::plan::{Action, Plan, Selection, check};
 use crate::report::{Event, Halt, Outcome, human, json};
-use crate::services::Terms;
+use crate::services::{Kept, Terms, Undelivered};
 
 /// Plans, shows the plan, asks, and makes the changes; or makes those of a plan that was saved.
 ///
@@ -79,7 +79,7 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
             if !agreed.settled.is_empty() && !common.quiet {
                 screen.note(&so_far(&agreed.settled));
             }
-            if !args.yes && !screen.agreed(&format!("Make these {} changes?", agreed.to_make().changes.len()))? {
+            if !args.yes && !screen.agreed(&question(agreed.to_make().changes.len()))? {
                 screen.note("nothing was changed");
                 return Ok(match plan::exit(&agreed.plan) {
                     Exit::Error => Exit::Error,
@@ -88,13 +88,15 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
             }
         }
         let asked = Asked { command: "apply", args: &args.run, common };
-        let plan = agreed.plan.clone();
         let applied = agreed.enforce(args, &run, baseline, &rollout).await;
+        let made = waiting(&agreed.plan, &applied);
+        let plan = if made.is_empty() { agreed.plan.clone() } else { Arc::new(with(&agreed.plan, &made)) };
+        let plan = as_it_stands(plan, &applied);
         run.progress.finish();
         let ledger = run.chain.aws().ledger();
         tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), own = ledger.own(), "requests sent");
         let found = run.signals.exit(exit(&plan, &applied));
-        let shown = report(&plan, &applied, args.run.format, common, screen);
+        let shown = report(&plan, &made, &applied, args.run.format, common, screen);
         // Whoever does not even wait for what is under way does not wait for this either.
         if run.stop.asked() == engine::Asked::Leave {
             let ended = notice::ended(shown, found, screen);
@@ -131,8 +133,10 @@ impl Agreed {
         let survey = Survey::new(&run.chain, &run.loaded.profiles, &run.events);
         let Some(saved) = saved else {
             let options = plan::options(run, args.leave.allowed());
-            let plan = Arc::new(survey.plan(baseline, &options).await);
+            let planned = Box::pin(survey.plan_selected(baseline, &options)).await;
+            run.looked();
             run.progress.finish();
+            let plan = Arc::new(planned?);
             run.events.tell(Event::Planned { plan: plan.clone() });
             present(&plan, args, common, screen)?;
             return Ok(Agreed { plan, options, left: None, settled: Vec::new() });
@@ -145,6 +149,7 @@ impl Agreed {
         present(&plan, args, common, screen)?;
         // What can be told before anybody is asked, and before a lock is taken for nothing.
         let Revised { plan: left, settled } = survey.revise(baseline, &options, &plan, None).await;
+        run.looked();
         run.progress.finish();
         for (address, outcome) in &settled {
             run.events.tell(Event::ChangeEnded { address: address.clone(), outcome: outcome.clone() });
@@ -175,11 +180,18 @@ impl Agreed {
             stop: &run.stop,
             events: &run.events,
         };
-        let mut applied = enforce.run(self.to_make(), &settled).await;
+        let mut applied = run.in_time(enforce.run(self.to_make(), &settled)).await;
         applied.outcomes = in_order(&self.plan, settled, applied.outcomes);
         applied.waits = run.waits();
         applied
     }
+}
+
+/// The plan after its changes: what was not delivered, and whose cause was repaired, waits for AWS.
+fn as_it_stands(plan: Arc<Plan>, applied: &Applied) -> Arc<Plan> {
+    let well: BTreeSet<&Address> =
+        applied.outcomes.iter().filter(|(_, outcome)| outcome.is_well()).map(|(address, _)| address).collect();
+    plan.waiting(|address| well.contains(address)).map_or(plan, Arc::new)
 }
 
 /// A saved plan, as far as it may be gone by here and now: made from these two files, narrowed, and free of whatever must
@@ -202,15 +214,32 @@ fn to_go_by(
     if run.selection.narrows() {
         plan.narrow(&run.selection, &loaded.profiles);
     }
+    plan.lapse(&run.id.date());
     let terms = Terms { from_file: true, ..origin.allowed.terms() };
     Ok(check(plan, &loaded.profiles, &terms))
+}
+
+fn question(changes: usize) -> String {
+    match changes {
+        1 => "Make this change?".to_owned(),
+        n => format!("Make these {n} changes?"),
+    }
 }
 
 /// What a look at AWS says of a saved plan, in a line.
 fn so_far(settled: &[(Address, Outcome)]) -> String {
     let same = settled.iter().filter(|(_, outcome)| outcome.is_well()).count();
     let left = settled.len() - same;
-    format!("of these, {same} are as they should be by now, and {left} are left alone: they are not as they were")
+    let are = |count: usize| if count == 1 { "is" } else { "are" };
+    let they = |count: usize| if count == 1 { "it is" } else { "they are" };
+    let mut parts = Vec::new();
+    if same > 0 {
+        parts.push(format!("{same} {} as {} supposed to be by now", are(same), they(same)));
+    }
+    if left > 0 {
+        parts.push(format!("{left} {} left alone, because {} no longer as planned", are(left), they(left)));
+    }
+    format!("of these changes, {}", parts.join(", and "))
 }
 
 /// One outcome per change, in the order of the plan.
@@ -226,7 +255,7 @@ fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Scre
     }
     let text = plan::in_words(plan, plan::exit(plan), common, screen);
     match args.run.format {
-        Format::Human => screen.data(&format!("{text}\n")),
+        Format::Human => screen.text(&format!("{text}\n")),
         Format::Json if screen.is_unattended() && plan.changes.is_empty() => Ok(()),
         Format::Json => {
             screen.note(&text);
@@ -235,8 +264,35 @@ fn present(plan: &Plan, args: &ApplyArgs, common: &CommonArgs, screen: &mut Scre
     }
 }
 
+/// What was made and waits for somebody now, such as a subscription for its recipient.
+fn waiting(plan: &Plan, applied: &Applied) -> Vec<Undelivered> {
+    let made: BTreeSet<&Address> = applied
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Applied))
+        .map(|(address, _)| address)
+        .collect();
+    let created = plan.changes.iter().filter(|change| change.action == Action::Create);
+    created
+        .filter(|change| made.contains(&change.address))
+        .filter_map(|change| {
+            let Kept { reason, hint } = change.desired.undelivered()?;
+            Some(Undelivered { address: change.address.clone(), reason, hint })
+        })
+        .collect()
+}
+
+/// The plan, with what waits now besides.
+fn with(plan: &Plan, made: &[Undelivered]) -> Plan {
+    let mut plan = plan.clone();
+    plan.undelivered.extend_from_slice(made);
+    plan.undelivered.sort();
+    plan
+}
+
 fn report(
     plan: &Plan,
+    made: &[Undelivered],
     applied: &Applied,
     format: Format,
     common: &CommonArgs,
@@ -244,7 +300,13 @@ fn report(
 ) -> Result<(), CliError> {
     let all_is_well = exit(plan, applied) == Exit::Success;
     if common.quiet && all_is_well {
-        return Ok(());
+        // What somebody broke is news, also where it is repaired by now.
+        let repairs = human::repairs(plan, &applied.outcomes);
+        return match format {
+            _ if repairs.is_empty() => Ok(()),
+            Format::Human => screen.text(&repairs),
+            Format::Json => screen.document(|out| json::write_apply(plan, &applied.ended(), out)),
+        };
     }
     match format {
         Format::Json => screen.document(|out| json::write_apply(plan, &applied.ended(), out)),
@@ -257,26 +319,49 @@ fn report(
                 text.push_str(&human::waits(plan, &applied.waits));
                 text.push_str(&human::outcome_summary(&applied.outcomes));
             }
-            screen.data(&format!("{text}\n"))
+            screen.text(&format!("{text}\n"))
         }
         Format::Human if applied.outcomes.is_empty() => Ok(()),
         Format::Human => {
             let problems = human::outcomes(plan, &applied.outcomes);
             let waits = human::waits(plan, &applied.waits);
-            screen.data(&format!("\n{problems}{waits}{}\n", human::outcome_summary(&applied.outcomes)))
+            // The plan was shown before.
+            let made = Plan { undelivered: made.to_vec(), ..plan.without_changes() };
+            let made = human::waiting(&made);
+            screen.text(&format!("\n{problems}{waits}{made}{}\n", human::outcome_summary(&applied.outcomes)))
         }
     }
 }
 
 /// An error dominates, then incomplete.
 fn exit(plan: &Plan, applied: &Applied) -> Exit {
-    let failed = applied.count(|outcome| matches!(outcome, Outcome::Failed(_))) > 0
-        || applied.halted.as_ref().is_some_and(Halt::is_error);
-    let unfinished = applied.count(|outcome| !outcome.is_well()) > 0;
+    let failed = applied.count(Outcome::is_error) > 0 || applied.halted.as_ref().is_some_and(Halt::is_error);
+    let unfinished = applied.count(|outcome| !outcome.is_well() && !outcome.is_not_offered()) > 0;
     match plan::exit(plan) {
         Exit::Error => Exit::Error,
         _ if failed => Exit::Error,
         _ if unfinished || !plan.complete() => Exit::Incomplete,
         _ => Exit::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_right_words() {
+        assert_eq!(question(1), "Make this change?");
+        assert_eq!(question(2), "Make these 2 changes?");
+        let address = |n: usize| -> Address { format!("333333333333/us-east-1/cloudtrail.trail/{n}").parse().unwrap() };
+        let settled = |same: usize, left: usize| -> Vec<(Address, Outcome)> {
+            let well = (0..same).map(|n| (address(n), Outcome::AlreadySame));
+            let stale = (0..left).map(|n| (address(n), Outcome::Stale { reason: String::new() }));
+            well.chain(stale).collect()
+        };
+        let one = so_far(&settled(1, 0));
+        assert_eq!(one, "of these changes, 1 is as it is supposed to be by now");
+        let both = so_far(&settled(2, 1));
+        assert!(both.contains("2 are as they are") && both.contains("1 is left alone, because it is"), "{both}");
     }
 }

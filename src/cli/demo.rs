@@ -29,7 +29,8 @@ pub(super) fn run(_: &DemoArgs, common: &CommonArgs, screen: &mut Screen) -> Res
         let source = Source { path: "profiles.toml".to_owned(), text: PROFILES.to_owned() };
         let loaded = load(&source, None).map_err(|problems| CliError::Files(Box::new(problems)))?;
         let sandbox = Sandbox::start(&loaded.profiles, Options::default()).await.map_err(CliError::Sandbox)?;
-        let mut demo = Demo { sandbox, folder, color: common.color, screen, unexpected: Vec::new() };
+        let (color, quiet) = (common.color, common.quiet);
+        let mut demo = Demo { sandbox, folder, color, quiet, screen, unexpected: Vec::new() };
         let played = demo.play();
         let unexpected = std::mem::take(&mut demo.unexpected);
         demo.sandbox.stop().await;
@@ -70,6 +71,8 @@ struct Demo<'a> {
     sandbox: Sandbox,
     folder: Folder,
     color: ColorChoice,
+    /// Whether nothing is shown but what does not go as it should.
+    quiet: bool,
     screen: &'a mut Screen,
     unexpected: Vec<String>,
 }
@@ -126,18 +129,22 @@ impl Demo<'_> {
             let done = serde_json::from_str::<Tamper>(tamper)
                 .map_err(|error| error.to_string())
                 .and_then(|tamper| self.sandbox.tamper(tamper));
-            self.screen.data(&format!("    {}\n", what.red()))?;
+            self.show(&format!("    {}\n", what.red()))?;
             self.expect(done.is_ok(), &format!("the estate could not be tampered with: {done:?}"));
         }
         Ok(())
     }
 
+    fn show(&mut self, text: &str) -> Result<(), CliError> {
+        if self.quiet { Ok(()) } else { self.screen.data(text) }
+    }
+
     fn step(&mut self, number: u32, title: &str) -> Result<(), CliError> {
-        self.screen.data(&format!("\n{}\n", format!("── {number}. {title}").bold()))
+        self.show(&format!("\n{}\n", format!("── {number}. {title}").bold()))
     }
 
     fn say(&mut self, text: &str) -> Result<(), CliError> {
-        self.screen.data(&format!("\n{text}\n"))
+        self.show(&format!("\n{text}\n"))
     }
 
     fn expect(&mut self, held: bool, otherwise: &str) {
@@ -148,7 +155,7 @@ impl Demo<'_> {
 
     /// Runs this program as a person would, in an environment that leads to the simulation and nowhere else.
     fn command(&mut self, arguments: &[&str], expected: i32) -> Result<(), CliError> {
-        self.screen.data(&format!("\n{}\n", format!("$ baseline {}", arguments.join(" ")).cyan().bold()))?;
+        self.show(&format!("\n{}\n", format!("$ baseline {}", arguments.join(" ")).cyan().bold()))?;
         let program = std::env::current_exe().map_err(CliError::Sandbox)?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
@@ -165,8 +172,11 @@ impl Demo<'_> {
         };
         command.args(["--color", color]).envs(self.sandbox.environment());
         self.screen.document(|stdout| stdout.flush())?;
+        if self.quiet {
+            command.stdout(Stdio::null());
+        }
         let status = command.status().map_err(CliError::Sandbox)?;
-        self.screen.data(&format!("{}\n", format!("exit code {}", status.code().unwrap_or(-1)).dimmed()))?;
+        self.show(&format!("{}\n", format!("exit code {}", status.code().unwrap_or(-1)).dimmed()))?;
         self.expect(
             status.code() == Some(expected),
             &format!("`baseline {}` ended with {status}, not with {expected}", arguments.join(" ")),

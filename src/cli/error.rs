@@ -11,6 +11,7 @@ use miette::{
 use super::exit::Exit;
 use super::screen::Screen;
 use crate::config::{Document, Problem, Problems, Severity, Source};
+use crate::report::human::wrapped;
 
 /// Why a subcommand could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,12 @@ pub(super) enum CliError {
     #[error("{} is there already, and nothing was written", path.display())]
     Exists {
         /// The file.
+        path: PathBuf,
+    },
+    /// Both files should be written to the same place.
+    #[error("both files would be {}, and nothing was written", path.display())]
+    SamePath {
+        /// The place.
         path: PathBuf,
     },
     /// A file cannot be written.
@@ -160,6 +167,13 @@ pub(super) enum CliError {
     Stdout(#[source] io::Error),
 }
 
+#[cfg(feature = "aws")]
+impl From<crate::plan::Unmatched> for CliError {
+    fn from(unmatched: crate::plan::Unmatched) -> Self {
+        CliError::Usage(unmatched.to_string())
+    }
+}
+
 /// What a command may be known by where everybody reads it: whole, it often holds a secret, such as a webhook's address
 /// or what it sets for the program that it runs.
 #[cfg(feature = "aws")]
@@ -177,6 +191,7 @@ impl CliError {
             | CliError::PlanUnreadable { .. }
             | CliError::Plan { .. }
             | CliError::Record { .. } => Exit::Data,
+            CliError::SamePath { .. } => Exit::Usage,
             #[cfg(feature = "aws")]
             CliError::Usage(_) | CliError::Recorded { .. } => Exit::Usage,
             _ => Exit::Error,
@@ -232,6 +247,7 @@ impl CliError {
             }
             #[cfg(feature = "aws")]
             CliError::Unlock(error) => error.hint.clone(),
+            CliError::SamePath { .. } => Some("name another file with --profiles or --baseline".to_owned()),
             CliError::Exists { .. } => Some("move it away, or name another directory: baseline init DIR".to_owned()),
             _ => None,
         }
@@ -259,7 +275,10 @@ pub(super) fn say(error: &CliError, screen: &Screen) {
             if let Some(help) = error.help() {
                 text.push_str(&format!("\n  help: {help}"));
             }
-            screen.error(&text);
+            screen.error(&match screen.width() {
+                Some(columns) => wrapped(&text, columns),
+                None => text,
+            });
         }
     }
 }

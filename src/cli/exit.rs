@@ -11,7 +11,7 @@ pub enum Exit {
     Error,
     /// `plan`: complete, and there is drift.
     Drift,
-    /// A target unreachable or unreadable, or a change not made.
+    /// A target unreachable or unreadable, a change not made, or something undelivered or exposed.
     Incomplete,
     /// The command line is wrong.
     Usage,
@@ -42,6 +42,13 @@ impl Exit {
         }
         ExitCode::from(self.code())
     }
+}
+
+/// Has a file that grows too large (RLIMIT_FSIZE) be an error of the write, as a full disk is, and not the end of the
+/// process (getrlimit(2), SIGXFSZ): it is said then, and no temporary file is left behind.
+pub(super) fn survive_file_size() {
+    // A handler, of which programs that are started inherit nothing; without one it is as it was.
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
 }
 
 /// Does what the signal does to a program that does not handle it.

@@ -5,7 +5,11 @@ use std::path::Path;
 use super::CommonArgs;
 use super::error::{CliError, render};
 use super::screen::Screen;
+use crate::bounded;
 use crate::config::{Document, Loaded, Source, load};
+
+/// How large one of the two files may be: ten thousand accounts, each with everything of its own, take a quarter.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Which of the two files a subcommand needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub(super) fn load_files(needs: Needs, common: &CommonArgs, screen: &Screen) -> 
 }
 
 fn read(document: Document, path: &Path) -> Result<Source, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+    let text = bounded::read_text(path, MOST_BYTES).map_err(|source| CliError::Unreadable {
         document,
         path: path.to_owned(),
         source,

@@ -35,7 +35,7 @@ impl Template {
     }
 }
 
-/// Writes starter files, commented, to a directory.
+/// Writes starter files, commented, to a directory, or where --profiles and --baseline say.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// Where to write profiles.toml and baseline.toml
@@ -49,12 +49,23 @@ pub(super) struct InitArgs {
 pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let directory = &args.directory;
     let here = directory == Path::new(".");
-    let path = |name: &str| if here { PathBuf::from(name) } else { directory.join(name) };
-    let files = [(path("profiles.toml"), PROFILES), (path("baseline.toml"), args.template.text())];
+    // Where -p and -b say, if they do.
+    let path = |name: &str, given: &Path| match given == Path::new(name) {
+        true if here => PathBuf::from(name),
+        true => directory.join(name),
+        false => given.to_owned(),
+    };
+    let (profiles, baseline) = (path("profiles.toml", &common.profiles), path("baseline.toml", &common.baseline));
+    if profiles == baseline {
+        return Err(CliError::SamePath { path: profiles });
+    }
+    let files = [(profiles, PROFILES), (baseline, args.template.text())];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
         return Err(CliError::Exists { path: path.clone() });
     }
-    fs::create_dir_all(directory).map_err(|source| CliError::Unwritable { path: directory.clone(), source })?;
+    for folder in files.iter().filter_map(|(path, _)| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|source| CliError::Unwritable { path: folder.to_owned(), source })?;
+    }
 
     // Both are written in full under other names first, so that a full disk leaves neither.
     let mut drafts = Vec::new();
@@ -81,7 +92,9 @@ pub(super) fn run(args: &InitArgs, common: &CommonArgs, screen: &mut Screen) -> 
 
     if !common.quiet {
         let [profiles, baseline] = files.map(|(path, _)| path);
-        let options = if here {
+        let usual =
+            (profiles.as_path(), baseline.as_path()) == (Path::new("profiles.toml"), Path::new("baseline.toml"));
+        let options = if usual {
             String::new()
         } else {
             format!(" --profiles {} --baseline {}", profiles.display(), baseline.display())

@@ -1,11 +1,13 @@
 //! The lock that keeps two applies apart.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::run::Run;
 use super::state;
+use crate::bounded;
 use crate::engine::LockTerms;
 
 /// How long a lock is waited for.
@@ -37,7 +39,7 @@ impl LockArgs {
 }
 
 /// A number and its unit: `90s`, `10m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -70,19 +72,50 @@ pub(super) fn owner() -> String {
         let values = names.iter().filter_map(|name| std::env::var(name).ok());
         values.map(|value| value.trim().to_owned()).find(|value| !value.is_empty())
     };
-    let user = said(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".to_owned());
+    let user = said(&["USER", "LOGNAME", "USERNAME"]).or_else(user).unwrap_or_else(|| "an unnamed user".to_owned());
     let kernel = || {
         let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
-        let names = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+        let names = files.iter().filter_map(|file| bounded::read_text(Path::new(file), 4096).ok());
         names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
     };
     let host = said(&["HOSTNAME", "COMPUTERNAME"]).or_else(kernel).unwrap_or_else(|| "an unnamed host".to_owned());
     format!("{user}@{host}")
 }
 
+/// The name of the user whom the system runs this for, or the user's number where it has none (a container, a
+/// `DynamicUser=` of systemd).
+fn user() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    // Linux alone has it; elsewhere the environment says who it is.
+    let id = std::fs::metadata("/proc/self").ok()?.uid();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Some(name_of(id, &users).unwrap_or_else(|| format!("user {id}")))
+}
+
+/// A user's name in the format of passwd(5).
+fn name_of(id: u32, users: &str) -> Option<String> {
+    let number = id.to_string();
+    let of = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1) == Some(number.as_str())).then(|| name.to_owned())
+    };
+    users.lines().find_map(of)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_known_by_name_or_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n:x:7::\nbaseline:x:998:998::/:/bin/false\n";
+        assert_eq!(name_of(998, users).as_deref(), Some("baseline"));
+        assert_eq!(name_of(7, users), None);
+        assert_eq!(name_of(1000, users), None);
+        assert!(user().is_none_or(|user| !user.is_empty()));
+    }
 
     #[test]
     fn a_duration_has_a_unit() {

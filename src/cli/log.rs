@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 #[cfg(feature = "aws")]
 use crate::model::OpError;
-use crate::model::RunId;
+use crate::model::{RunId, Secrets, for_screen, printable};
 use crate::report::record::rfc3339;
 
 /// How stderr is written.
@@ -85,6 +85,8 @@ pub(super) struct Log(Arc<Inner>);
 struct Inner {
     format: LogFormat,
     run: RunId,
+    /// What nobody may read.
+    secrets: Secrets,
     /// What is held back; `None` where everything is said at once.
     held: Mutex<Option<Vec<u8>>>,
     /// The moving line, which makes room.
@@ -97,6 +99,7 @@ impl Log {
         Log(Arc::new(Inner {
             format,
             run: RunId::new(seconds, fastrand::u16(..)),
+            secrets: Secrets::default(),
             held: Mutex::new(quiet.then(Vec::new)),
             bar: OnceLock::new(),
         }))
@@ -106,6 +109,17 @@ impl Log {
     #[cfg(any(feature = "aws", test))]
     pub(super) fn run(&self) -> &RunId {
         &self.0.run
+    }
+
+    /// What nobody may read: whatever is said is free of it.
+    #[cfg(feature = "aws")]
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    /// A text without them.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        self.0.secrets.without(text)
     }
 
     /// Whether lines are for people.
@@ -133,9 +147,14 @@ impl Log {
     /// Says something of a place.
     pub(super) fn say_of(&self, level: Level, message: &str, place: Place) {
         match self.0.format {
-            LogFormat::Text => self.write(format!("{message}\n").as_bytes()),
+            LogFormat::Text => self.write(format!("{}\n", self.tame(message)).as_bytes()),
             LogFormat::Json => self.object(level.as_str(), message, place.0),
         }
+    }
+
+    /// The last wall before a person: no secret, and nothing that a terminal obeys but lines and colours.
+    fn tame(&self, text: &str) -> String {
+        for_screen(&self.0.secrets.without(text)).into_owned()
     }
 
     fn object(&self, level: &str, message: &str, more: Map<String, Value>) {
@@ -143,8 +162,12 @@ impl Log {
         object.insert("time".to_owned(), rfc3339(SystemTime::now()).into());
         object.insert("level".to_owned(), level.into());
         object.insert("run".to_owned(), self.0.run.as_str().into());
-        object.insert("message".to_owned(), anstream::adapter::strip_str(message).to_string().into());
+        object.insert("message".to_owned(), self.tame(&anstream::adapter::strip_str(message).to_string()).into());
         for (name, value) in more {
+            let value = match value {
+                Value::String(text) => Value::String(printable(self.0.secrets.without(&text))),
+                other => other,
+            };
             object.entry(name).or_insert(value);
         }
         self.write(format!("{}\n", Value::Object(object)).as_bytes());
@@ -208,7 +231,8 @@ impl<'a> MakeWriter<'a> for Log {
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        Log::write(self, bytes);
+        // What is traced comes a whole line at a time.
+        Log::write(self, self.tame(&String::from_utf8_lossy(bytes)).as_bytes());
         Ok(bytes.len())
     }
 

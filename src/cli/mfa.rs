@@ -1,9 +1,11 @@
 //! Where the code of a multi-factor device comes from: the command line, a program, or the person at the terminal.
 
-use std::io::IsTerminal;
+use std::io::{BufRead as _, IsTerminal, Read as _};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
 
 use super::progress::Progress;
 use crate::aws::MfaCodes;
@@ -13,23 +15,28 @@ use crate::config::Mfa;
 /// there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The sources in their order: `--mfa-code` (once, since a code works once), `mfa_command`, the terminal.
+/// How much is read of what should be a code.
+const MOST_BYTES: u64 = 256;
+
+/// The sources in their order: `--mfa-code` (once, since a code works once; `-` is stdin), `mfa_command`, the terminal.
 pub(super) fn codes(given: Option<String>, no_input: bool, progress: Arc<Progress>) -> MfaCodes {
     let given = Arc::new(Mutex::new(given));
     MfaCodes::from_fn(move |mfa: &Mfa| {
         let given = given.lock().ok().and_then(|mut given| given.take());
         let (mfa, progress) = (mfa.clone(), progress.clone());
         Box::pin(async move {
-            if let Some(code) = given {
-                return six_digits(&code);
+            match given.as_deref() {
+                Some("-") => return from_stdin().await,
+                Some(code) => return six_digits(code),
+                None => {}
             }
             if let Some(command) = &mfa.command {
                 return from_command(command, PATIENCE).await;
             }
             if no_input || !std::io::stdin().is_terminal() {
                 return Err(format!(
-                    "the role asks for a code of {} and there is no terminal to ask on: give --mfa-code CODE or \
-                     `mfa_command` in profiles.toml, or let unattended runs start from credentials that need none",
+                    "the role asks for a code of {} and there is no terminal to ask on: give --mfa-code - and the code on \
+                     stdin, or `mfa_command` in profiles.toml, or let unattended runs start from credentials that need none",
                     mfa.serial
                 ));
             }
@@ -45,25 +52,52 @@ pub(super) fn codes(given: Option<String>, no_input: bool, progress: Arc<Progres
     })
 }
 
+/// The first line of stdin: a person who pipes it in keeps it out of the list of processes.
+async fn from_stdin() -> Result<String, String> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = Vec::new();
+        // No more than a line is taken, since a question may be answered by the next one, and no more than a code is long.
+        std::io::stdin().lock().take(MOST_BYTES).read_until(b'\n', &mut line).map(|_| line)
+    });
+    match read.await {
+        Ok(Ok(line)) => six_digits(&String::from_utf8_lossy(&line)),
+        Ok(Err(error)) => Err(format!("the code could not be read from stdin: {error}")),
+        Err(error) => Err(format!("the code could not be read from stdin: {error}")),
+    }
+}
+
 async fn from_command(command: &[String], patience: Duration) -> Result<String, String> {
     let Some((program, arguments)) = command.split_first() else {
         return Err("`mfa_command` names no program".to_owned());
     };
-    let output = tokio::process::Command::new(program)
+    let child = tokio::process::Command::new(program)
         .args(arguments)
         .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::inherit())
         // Nor does it outlive a run that is left.
         .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(patience, output)
+        .spawn();
+    let answer = async {
+        let mut child = child?;
+        let mut said = Vec::new();
+        if let Some(stdout) = &mut child.stdout {
+            // The rest is not waited for: a code is short, and what goes on writing may not end.
+            stdout.take(MOST_BYTES).read_to_end(&mut said).await?;
+        }
+        if said.len() as u64 == MOST_BYTES {
+            return Ok((None, said));
+        }
+        Ok((Some(child.wait().await?), said))
+    };
+    let (status, said) = tokio::time::timeout(patience, answer)
         .await
         .map_err(|_| format!("`mfa_command` ({program}) had given no code after {patience:?}, and was killed"))?
-        .map_err(|error| format!("`mfa_command` ({program}) could not be run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("`mfa_command` ({program}) ended with {}", output.status));
+        .map_err(|error: std::io::Error| format!("`mfa_command` ({program}) could not be run: {error}"))?;
+    match status {
+        Some(status) if !status.success() => Err(format!("`mfa_command` ({program}) ended with {status}")),
+        _ => six_digits(&String::from_utf8_lossy(&said)),
     }
-    six_digits(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// A code is six digits (STS API Reference, `AssumeRole`, `TokenCode`). What was given instead is not repeated.
@@ -79,6 +113,15 @@ fn six_digits(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_never_ends_its_answer_is_not_listened_to_for_ever() {
+        let command = ["cat".to_owned(), "/dev/zero".to_owned()];
+        let asked = from_command(&command, Duration::from_secs(600));
+        let answer =
+            tokio::time::timeout(Duration::from_secs(30), asked).await.expect("it was listened to without end");
+        assert!(answer.unwrap_err().contains("six digits"));
+    }
 
     #[tokio::test]
     async fn a_program_that_gives_no_code_is_killed_in_the_end() {

@@ -82,7 +82,7 @@ struct CommonArgs {
     /// How stderr is written
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
-    /// Only says what is wrong: nothing at all where the exit code is 0
+    /// Only says what is wrong, and what an apply repaired: nothing else where the exit code is 0
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Says more; twice, even more
@@ -153,6 +153,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(parsed) => parsed,
         Err(error) => return exit::of_clap(&error),
     };
+    exit::survive_file_size();
     let log = Log::new(cli.common.log_format, cli.common.quiet);
     log.trace(cli.common.verbose);
     let mut screen = Screen::new(cli.common.color, log, &name);

@@ -18,6 +18,7 @@ use super::run::{Run, RunArgs};
 use super::screen::Screen;
 use super::state;
 use crate::aws::{Access, publish};
+use crate::bounded;
 use crate::engine::Applied;
 use crate::model::{AccountId, Digest};
 use crate::plan::Plan;
@@ -32,7 +33,7 @@ pub(super) struct UnattendedArgs {
     /// When the topic of [notify.run] is told that something has changed
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     notify: When,
-    /// When there is drift, runs this by `sh -c` with the JSON document on stdin
+    /// When there is drift, or something is undelivered or exposed, runs this by `sh -c` with the JSON document on stdin
     #[arg(long, value_name = "COMMAND")]
     on_drift: Option<String>,
     /// How long that command may take before it is killed
@@ -51,6 +52,9 @@ enum When {
     /// Not of this run
     Never,
 }
+
+/// How much is read of what was told: a line for each of a hundred thousand things that are wrong.
+const MOST_TOLD: u64 = 64 << 20;
 
 /// A run's subcommand, as it was asked for.
 #[derive(Clone, Copy)]
@@ -94,7 +98,7 @@ impl UnattendedArgs {
                 }
             }
         }
-        if let Some(command) = self.on_drift.as_deref().filter(|_| !plan.changes.is_empty()) {
+        if let Some(command) = self.on_drift.as_deref().filter(|_| needs_somebody(plan)) {
             let hook = Hook {
                 command,
                 document: document(plan, end),
@@ -148,6 +152,11 @@ fn document(plan: &Plan, end: End<'_>) -> Value {
         End::Applied { outcomes, halted, .. } => json::apply_value(plan, &json::Ended { outcomes, halted, waits: &[] }),
         End::Looked => json::plan_value(plan),
     }
+}
+
+/// Whether a plan is about anything that somebody has to do: drift, and what is undelivered or exposed.
+fn needs_somebody(plan: &Plan) -> bool {
+    !(plan.changes.is_empty() && plan.undelivered.is_empty() && plan.exposed.is_empty())
 }
 
 /// Tells the topic what has changed since it was last told; gives the subject, if there was anything to tell.
@@ -210,8 +219,8 @@ enum Kept {
 
 /// A file that cannot be read, whatever the reason, is no reason to be silent.
 fn read(path: &Path) -> Kept {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Told::parse(&text).map_or(Kept::Lost, Kept::Told),
+    match bounded::read_own(path, MOST_TOLD) {
+        Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(Told::parse).map_or(Kept::Lost, Kept::Told),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::Nothing,
         Err(_) => Kept::Lost,
     }

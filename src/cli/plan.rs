@@ -24,17 +24,21 @@ use crate::report::{Event, human, saved};
 
 /// Shows what would change; never writes.
 ///
-/// Exit code 0: in sync. 2: there is drift. 3: something could not be read, or is held back. 1: an account was not the
+/// Exit code 0: in sync. 2: there is drift. 3: something could not be read, is held back, undelivered or exposed. 1: an account was not the
 /// expected one.
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
+    // Before the groups: what follows one of them would stand under its heading.
+    /// Saves the plan, also where it is empty, for `baseline show` and `baseline apply`
+    ///
+    /// A plan that was saved there before is replaced; any other file is left alone, and no plan is made. (The record of
+    /// --events is of one run, and never replaces another.)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) leave: LeaveArgs,
-    /// Saves the plan, also where it is empty, for `baseline show` and `baseline apply`
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) unattended: UnattendedArgs,
 }
@@ -68,9 +72,11 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
         args.unattended.check(&run)?;
         let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
         let options = options(&run, args.leave.allowed());
-        let plan = Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan(baseline, &options).await;
+        let planned =
+            Survey::new(&run.chain, &run.loaded.profiles, &run.events).plan_selected(baseline, &options).await;
+        run.looked();
         run.progress.finish();
-        let plan = Arc::new(plan);
+        let plan = Arc::new(planned?);
         run.events.tell(Event::Planned { plan: plan.clone() });
         let saved = match &out {
             Some(out) => out.write(|file| saved::write(&origin(&run, args), &plan, file)),
@@ -105,7 +111,7 @@ fn origin(run: &Run, args: &PlanArgs) -> Origin {
 
 /// What a survey is narrowed to and allowed.
 pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
-    SurveyOptions { selection: run.selection.clone(), terms: allowed.terms(), prune: allowed.prune }
+    SurveyOptions { selection: run.selection.clone(), terms: allowed.terms(), prune: allowed.prune, day: run.id.date() }
 }
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
@@ -116,7 +122,7 @@ fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -
         Format::Json => show::plan(plan, format, common.verbose > 0, screen),
         Format::Human => {
             let text = in_words(plan, exit(plan), common, screen);
-            screen.data(&format!("{text}\n"))
+            screen.text(&format!("{text}\n"))
         }
     }
 }
@@ -129,7 +135,8 @@ pub(super) fn in_words(plan: &Plan, exit: Exit, common: &CommonArgs, screen: &Sc
     if !in_sync || common.verbose > 0 || !screen.is_unattended() {
         return format!("{}{summary}", human::plan(plan, common.verbose > 0));
     }
-    match plan.notes.len() + plan.orphans.len() {
+    let summary = format!("{}{summary}", human::notes_to_show(plan));
+    match human::remarks(plan) {
         0 => summary,
         1 => format!("{summary} There is a note: -v shows it."),
         n => format!("{summary} There are {n} notes: -v shows them."),

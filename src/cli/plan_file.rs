@@ -8,6 +8,9 @@ use super::error::CliError;
 use crate::plan::file::{MOST_BYTES, SavedPlan};
 use crate::report::record::{self, Record};
 
+/// How much of a file tells whether it is one of a run.
+const BEGINNING: u64 = 4096;
+
 /// What a file of a run holds.
 pub(super) enum Kept {
     /// A plan that somebody saved.
@@ -38,9 +41,13 @@ fn plan(path: &Path, bytes: &[u8]) -> Result<SavedPlan, CliError> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     let unreadable = |source| CliError::PlanUnreadable { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    // A device never ends; one byte more than is taken says that it is too much.
-    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    (&mut file).take(BEGINNING).read_to_end(&mut bytes).map_err(unreadable)?;
+    // A device never ends, and what begins otherwise need not be read to be refused.
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        // One byte more than is taken says that it is too much.
+        file.take(MOST_BYTES as u64 + 1 - BEGINNING).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
     Ok(bytes)
 }

@@ -11,6 +11,7 @@ use self::state::State;
 use super::CommonArgs;
 use super::log::{Level, Log, Place};
 use super::screen::Screen;
+use crate::report::human::counted;
 use crate::report::{Event, Outcome};
 
 /// Waits shorter than this are not worth a line off a terminal.
@@ -51,11 +52,11 @@ impl Progress {
         match event {
             Event::ReadingStarted { accounts } => {
                 self.begin("reading", *accounts);
-                self.talk(&format!("reading {accounts} accounts"), Place::default());
+                self.talk(&format!("reading {}", counted(*accounts, "account")), Place::default());
             }
             Event::ApplyStarted { changes } => {
                 self.begin("applying", *changes);
-                self.talk(&format!("applying {changes} changes"), Place::default());
+                self.talk(&format!("applying {}", counted(*changes, "change")), Place::default());
             }
             Event::AccountRead { .. } | Event::ChangeEnded { .. } => bar.inc(1),
             _ => {}
@@ -91,7 +92,8 @@ impl Progress {
                 self.talk(&text, call(account, region, service, operation));
             }
             Event::WaveStarted { wave, accounts, changes } => {
-                self.talk(&format!("{wave}: {changes} changes in {accounts} accounts"), Place::default());
+                let (changes, accounts) = (counted(*changes, "change"), counted(*accounts, "account"));
+                self.talk(&format!("{wave}: {changes} in {accounts}"), Place::default());
             }
             Event::LockAwaited { holder, timeout } => {
                 self.warn(&format!("waiting at most {timeout:.0?} for the lock that {holder} holds"));

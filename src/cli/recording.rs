@@ -35,11 +35,11 @@ pub(super) fn show(record: &Record, format: Format, verbose: bool, screen: &mut 
                 true => screen.document(|out| json::write_apply(plan, &ended(record, &record.settled()), out)),
                 false => show::plan(plan, format, verbose, screen),
             },
-            _ => screen.data(&format!("{:#}\n", document(record, verbose))),
+            _ => screen.document(|out| writeln!(out, "{:#}", document(record, verbose))),
         },
         Format::Human => {
             screen.note(&header(record));
-            screen.data(&text(record, verbose))
+            screen.text(&text(record, verbose))
         }
     }
 }

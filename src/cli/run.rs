@@ -1,6 +1,7 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,17 +9,18 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::CommonArgs;
 use super::error::CliError;
 use super::files::{Needs, load_files};
+use super::locking;
 use super::mfa;
 use super::progress::Progress;
 use super::recording::{EventArgs, Recorder};
 use super::screen::Screen;
 pub(super) use super::show::Format;
 use super::signals::Signals;
-use crate::aws::{Aws, Chain, Rates, Start};
+use crate::aws::{self, Aws, Chain, Rates, Start};
 use crate::clock::Clock;
-use crate::config::Loaded;
-use crate::engine::Stop;
-use crate::model::{AddressGlob, RegionGlob, RunId};
+use crate::config::{Loaded, Profiles};
+use crate::engine::{Asked, Stop, Stopper};
+use crate::model::{AddressGlob, RegionGlob, RunId, Secrets};
 use crate::plan::Selection;
 use crate::report::{Event, Events, Wait};
 use crate::services::Service;
@@ -44,10 +46,16 @@ pub(super) struct RunArgs {
     /// Requests in flight over all accounts
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallelism: u16,
+    /// Ends the run after so long: what is not read by then is reported as unreadable, and no change is started
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    timeout: Option<Duration>,
     /// Text for people, or one JSON document
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: Format,
-    /// The six digits of the multi-factor device of the jump role
+    /// The six digits of the multi-factor device of the jump role; `-` reads them from stdin
+    ///
+    /// On the command line everybody on this machine can see them in the list of processes: `-`, `mfa_command` in
+    /// profiles.toml and the question on the terminal keep them to yourself.
     #[arg(long, value_name = "CODE")]
     mfa_code: Option<String>,
     /// Never asks anything
@@ -55,6 +63,14 @@ pub(super) struct RunArgs {
     pub(super) no_input: bool,
     #[command(flatten)]
     pub(super) events: EventArgs,
+}
+
+/// How long a run may take.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = locking::duration(text)?;
+    (!timeout.is_zero())
+        .then_some(timeout)
+        .ok_or_else(|| "a run takes some time: 90s, 10m or 1h is expected".to_owned())
 }
 
 /// Every service there is, for the help and for what is typed.
@@ -74,6 +90,9 @@ pub(super) struct Run {
     pub(super) events: Events,
     pub(super) progress: Arc<Progress>,
     pub(super) selection: Selection,
+    stopper: Arc<Stopper>,
+    /// When the run's time is over, on the clock that runs from the start.
+    end: Option<Duration>,
 }
 
 impl Run {
@@ -90,34 +109,76 @@ impl Run {
         let loaded = load_files(needs, common, screen);
         events.tell(started(&id, args, loaded.as_ref().ok(), screen));
         let loaded = loaded?;
+        let secrets = screen.log().secrets();
+        known(secrets, args, &loaded.profiles);
         let selection = args.selection(&loaded)?;
         let waits = Arc::new(Mutex::new(Vec::new()));
         let events = {
             let waits = waits.clone();
-            Events::to(move |event| {
-                waits.lock().unwrap_or_else(PoisonError::into_inner).extend(Wait::of(&event));
-                events.tell(event);
+            events.through(move |event| {
+                waits.lock().unwrap_or_else(PoisonError::into_inner).extend(Wait::of(event));
             })
         };
-        let (signals, stop) = Signals::handle(&progress, &events).map_err(CliError::Runtime)?;
+        let (signals, stop, stopper) = Signals::handle(&progress, &events).map_err(CliError::Runtime)?;
         let start = Start {
             profile: loaded.profiles.jump.profile.clone(),
             partition: loaded.profiles.partition,
             parallelism: args.parallelism.into(),
             rates: Rates::Aws,
             clock: Clock::real(),
+            secrets: secrets.clone(),
         };
         let aws = Aws::start(&start, events.clone()).await?;
+        let end = args.timeout.map(|timeout| aws.clock().elapsed() + timeout);
+        aws.read_until(end);
         let codes = mfa::codes(args.mfa_code.clone(), args.no_input || !screen.can_ask(), progress.clone());
         let chain = Chain::new(aws, &loaded.profiles, codes).ok_or(CliError::NoSecurityAccount)?;
-        Ok(Run { id, stop, signals, waits, loaded, chain, events, progress, selection })
+        Ok(Run { id, stop, signals, waits, loaded, chain, events, progress, selection, stopper, end })
     }
 }
 
 impl Run {
+    /// Says that what there is to read was read: what follows (the lock, the record, whoever is told) has all the time
+    /// that it takes.
+    pub(super) fn looked(&self) {
+        self.chain.aws().read_until(None);
+    }
+
+    /// Does something that stops where the run's time is over: nothing new is started then.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> T {
+        let Some(end) = self.end else { return work.await };
+        let over = async {
+            self.chain.aws().clock().sleep_until(end).await;
+            self.stopper.ask(Asked::Finish);
+            self.progress.interject(
+                "--timeout: the time of the run is over; nothing new is started, and the changes under way are finished",
+            );
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        tokio::select! {
+            done = work => done,
+            never = over => match never {},
+        }
+    }
+
     /// Where AWS needed long to notice what was written.
     pub(super) fn waits(&self) -> Vec<Wait> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Notes what nobody may read, before anything from outside could repeat it.
+fn known(secrets: &Secrets, args: &RunArgs, profiles: &Profiles) {
+    aws::environment(
+        secrets,
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    );
+    if let Some(code) = &args.mfa_code {
+        secrets.know(code, "(a code)");
+    }
+    let hops = profiles.accounts.iter().filter_map(|account| account.hop.as_ref()).chain(&profiles.jump.hop);
+    for id in hops.filter_map(|hop| hop.external_id.as_ref()) {
+        secrets.know(id.reveal(), "(an external id)");
     }
 }
 
@@ -141,10 +202,12 @@ impl RunArgs {
         let Some(path) = &self.events.events else { return Ok(Events::to(move |event| progress.show(&event))) };
         let recorder = Recorder::create(path, run.clone(), screen.log())?;
         screen.record_to(recorder.clone());
-        Ok(Events::to(move |event| {
+        let asked = recorder.clone();
+        let events = Events::to(move |event| {
             recorder.write(&event);
             progress.show(&event);
-        }))
+        });
+        Ok(events.recorded(move || asked.may_change()))
     }
 
     /// What narrows the run, as on the command line.
@@ -209,9 +272,15 @@ impl RunArgs {
         {
             return Err(CliError::Usage(format!("--group {group}: no account of profiles.toml is in that group")));
         }
+        for given in &self.accounts {
+            let one = Selection::new(std::slice::from_ref(given), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            if one.is_ok_and(|one| !accounts.iter().any(|account| one.takes_account(account))) {
+                return Err(CliError::Usage(format!("--account {given}: no account of profiles.toml matches")));
+            }
+        }
         if !accounts.iter().any(|account| selection.takes_account(account)) {
             let given = [self.accounts.as_slice(), self.groups.as_slice()].concat().join(" ");
-            return Err(CliError::Usage(format!("{given}: no account of profiles.toml matches")));
+            return Err(CliError::Usage(format!("{given}: no account of profiles.toml is all of this")));
         }
         Ok(selection)
     }

@@ -25,11 +25,18 @@ prints `export NAME=value` lines on standard output, nothing else, and serves un
     baseline sandbox > sandbox.env &
     . ./sandbox.env
 
+Every account has an AWS profile by its name and by its id, besides `jump`, `security` and `log-archive`, and each gets \
+in by the roles and external ids of the profiles file: `aws --profile payments-prod sts get-caller-identity`. A name is \
+written as one word (`data lab` is data-lab), and one that two accounts have takes the account's id behind it. Say \
+--profile, not AWS_PROFILE: the keys that are exported go before the latter.
+
 Version 1 of the AWS CLI looks for SQS at AWS itself, whatever AWS_ENDPOINT_URL says: give it --endpoint-url \
 \"$AWS_ENDPOINT_URL\". IAM is in the partition's global Region: give it --region us-east-1 or its like.
 
 POST /_sandbox/tamper changes the estate behind its owner's back, POST /_sandbox/raise lets an AWS service put an \
-event on an account's bus; GET /_sandbox/state and GET /_sandbox/calls show what there is and what was called.
+event on an account's bus; GET /_sandbox/state and GET /_sandbox/calls show what there is and what was called. \
+docs/sandbox.md has every verb of the two with its arguments and an example, and GET /_sandbox/tamper answers its JSON \
+Schema.
 
 Tampering makes chosen calls slow, throttled, refused or lost too. This loses the answer to the third change of \
 CloudTrail from now on, after it was carried out:
@@ -106,12 +113,32 @@ fn announce(sandbox: &Sandbox, profiles: &Profiles) -> std::io::Result<()> {
         writeln!(out, "export {name}={}", quoted(&value))?;
     }
     out.flush()?;
-    writeln!(
-        std::io::stderr(),
-        "baseline sandbox: a simulation of AWS, not AWS, at {} with {} accounts; interrupt to stop it",
+    // In one piece: who reads the first line only may be gone before a second one.
+    let said = format!(
+        "baseline sandbox: a simulation of AWS, not AWS, at {} with {} accounts; interrupt to stop it\n{}\n",
         sandbox.endpoint(),
-        profiles.accounts.len()
-    )
+        profiles.accounts.len(),
+        ways_in(sandbox.aws_profiles())
+    );
+    std::io::stderr().write_all(said.as_bytes())
+}
+
+/// How many AWS profiles are named; the file has all of them.
+const SHOWN: usize = 8;
+
+/// A line about the AWS profiles of the accounts: by name where there is one.
+fn ways_in(profiles: &[(String, AccountId)]) -> String {
+    let named = profiles.iter().filter(|(name, account)| name != account.as_str() || !has_name(profiles, *account));
+    let names: Vec<&str> = named.map(|(name, _)| name.as_str()).collect();
+    let mut line = format!("aws --profile NAME gets into an account: {}", names[..names.len().min(SHOWN)].join(", "));
+    if names.len() > SHOWN {
+        line.push_str(&format!(", and {} more (aws configure list-profiles)", names.len() - SHOWN));
+    }
+    line
+}
+
+fn has_name(profiles: &[(String, AccountId)], account: AccountId) -> bool {
+    profiles.iter().any(|(name, of)| *of == account && name != account.as_str())
 }
 
 /// A text as a POSIX shell reads it back.
@@ -133,6 +160,20 @@ mod tests {
         assert_eq!(quoted("http://127.0.0.1:1"), "http://127.0.0.1:1");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("/tmp/it's"), r"'/tmp/it'\''s'");
+    }
+
+    #[test]
+    fn profiles_are_shown_by_name_and_the_rest_is_counted() {
+        let profiles = |count: usize| -> Vec<(String, AccountId)> {
+            let id = |n: usize| format!("{n:012}");
+            (0..count)
+                .flat_map(|n| [(format!("a{n}"), id(n)), (id(n), id(n))])
+                .chain([(id(999), id(999))])
+                .map(|(name, id)| (name, id.parse().unwrap()))
+                .collect()
+        };
+        assert_eq!(ways_in(&profiles(2)), "aws --profile NAME gets into an account: a0, a1, 000000000999");
+        assert!(ways_in(&profiles(20)).ends_with("a6, a7, and 13 more (aws configure list-profiles)"));
     }
 
     #[test]

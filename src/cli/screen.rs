@@ -8,6 +8,9 @@ use super::exit::Exit;
 use super::log::{Level, Log};
 #[cfg(feature = "aws")]
 use super::recording::Recorder;
+use crate::model::for_screen;
+use crate::report::JsonForScreen;
+use crate::report::human::wrapped;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -85,7 +88,7 @@ impl Screen {
     #[cfg(feature = "aws")]
     pub(super) fn agreed(&self, question: &str) -> Result<bool, CliError> {
         let mut stderr = anstream::stderr();
-        let question = format!("\n{question} Only `yes` goes on: ");
+        let question = format!("\n{} Only `yes` goes on: ", for_screen(question));
         stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(CliError::Stdout)?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(CliError::Stdin)?;
@@ -100,19 +103,37 @@ impl Screen {
         terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
     }
 
+    /// Writes text for people to stdout, broken to the width of a terminal where that is one.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), CliError> {
+        match self.columns() {
+            // A secret that is broken over two lines would not be known for one.
+            Some(columns) => self.data(&wrapped(&self.log.without_secrets(text), columns)),
+            None => self.data(text),
+        }
+    }
+
+    /// The columns of a line on stdout; `None` where that is no terminal.
+    pub(super) fn columns(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
     /// stderr, for whoever outlives this.
     #[cfg(feature = "aws")]
     pub(super) fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Writes data to stdout.
+    /// Writes text to stdout; of what is in it a terminal obeys only lines and colours.
     pub(super) fn data(&mut self, text: &str) -> Result<(), CliError> {
-        self.document(|stdout| stdout.write_all(text.as_bytes()))
+        self.written(|stdout| stdout.write_all(for_screen(&self.log.without_secrets(text)).as_bytes()))
     }
 
-    /// Writes a document to stdout, as it is made.
+    /// Writes a JSON document to stdout, as it is made; a terminal obeys nothing in it.
     pub(super) fn document(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+        self.written(|stdout| write(&mut JsonForScreen::new(stdout)))
+    }
+
+    fn written(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
         let mut stdout = anstream::stdout().lock();
         match write(&mut stdout).and_then(|()| stdout.flush()) {
             // `baseline … | head` got all it wanted. The run goes on, and its exit code is what it comes to.

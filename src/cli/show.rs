@@ -54,7 +54,7 @@ pub(super) fn run(args: &ShowArgs, common: &CommonArgs, screen: &mut Screen) -> 
 pub(super) fn plan(plan: &Plan, format: Format, details: bool, screen: &mut Screen) -> Result<(), CliError> {
     match format {
         Format::Json => screen.document(|out| json::write_plan(plan, out)),
-        Format::Human => screen.data(&format!("{}{}\n", human::plan(plan, details), human::plan_summary(plan))),
+        Format::Human => screen.text(&format!("{}{}\n", human::plan(plan, details), human::plan_summary(plan))),
     }
 }
 

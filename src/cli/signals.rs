@@ -52,8 +52,10 @@ impl Signals {
     /// # Errors
     ///
     /// The handlers could not be installed.
-    pub(super) fn handle(progress: &Arc<Progress>, events: &Events) -> io::Result<(Signals, Stop)> {
+    pub(super) fn handle(progress: &Arc<Progress>, events: &Events) -> io::Result<(Signals, Stop, Arc<Stopper>)> {
         let (stopper, stop) = Stop::new();
+        let stopper = Arc::new(stopper);
+        let asks = stopper.clone();
         let signals = Signals::default();
         let hangup = hears_hangup().then_some(SIGHUP);
         let mut coming = iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
@@ -61,13 +63,13 @@ impl Signals {
             let (signals, progress, events) = (signals.clone(), progress.clone(), events.clone());
             move || {
                 for signal in coming.forever() {
-                    signals.take(signal, &stopper, &progress, &events);
+                    signals.take(signal, &asks, &progress, &events);
                 }
             }
         };
         // Not a task: the runtime's threads may all be busy, and a question on the terminal blocks one.
         std::thread::Builder::new().name("signals".to_owned()).spawn(thread)?;
-        Ok((signals, stop))
+        Ok((signals, stop, stopper))
     }
 
     /// Says that from now on something may be written, so that a signal no longer ends the process at once.

@@ -15,11 +15,14 @@ use super::run::{Run, RunArgs};
 use super::runtime::block_on;
 use super::screen::Screen;
 use crate::engine::{Content, Record, Standing};
+use crate::model::printable;
 
 /// Shows who holds the lock that keeps two applies apart, and releases it.
 ///
 /// A run that was killed leaves its lock behind; it is free by itself when the run's --lock-lease is over. A run that
 /// is alive stops where it is when its lock is released.
+///
+/// Without a terminal to ask on, and without --yes, it only shows the lock.
 ///
 /// Exit code 0: nobody holds it. 3: it is still held.
 #[derive(Debug, Args)]
@@ -30,19 +33,16 @@ pub(super) struct UnlockArgs {
     /// Never asks anything
     #[arg(long)]
     no_input: bool,
-    /// The six digits of the multi-factor device of the jump role
+    /// The six digits of the multi-factor device of the jump role; `-` reads them from stdin
+    ///
+    /// On the command line everybody on this machine can see them in the list of processes: `-`, `mfa_command` in
+    /// profiles.toml and the question on the terminal keep them to yourself.
     #[arg(long, value_name = "CODE")]
     mfa_code: Option<String>,
 }
 
 pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -> Result<Exit, CliError> {
     let can_ask = !args.no_input && screen.can_ask();
-    if !args.yes && !can_ask {
-        return Err(CliError::Usage(
-            "unlock asks before it takes somebody's lock away, and there is no terminal to ask on: say --yes"
-                .to_owned(),
-        ));
-    }
     let whole = RunArgs::whole(args.no_input, args.mfa_code.clone());
     block_on(async {
         let run = Run::start(&whole, Needs::Both, common, screen).await?;
@@ -66,6 +66,10 @@ pub(super) fn run(args: &UnlockArgs, common: &CommonArgs, screen: &mut Screen) -
                 "{} is nothing that this version can read: a newer version wrote it, or somebody else did",
                 standing.place()
             )),
+        }
+        if !args.yes && !can_ask {
+            screen.note("nothing was changed: there is no terminal to ask on, and --yes takes the lock away unasked");
+            return Ok(Exit::Incomplete);
         }
         if !args.yes && !screen.agreed("Take the lock away?")? {
             screen.note("nothing was changed");
@@ -123,5 +127,5 @@ fn seconds(seconds: u64) -> String {
 
 /// What others wrote into the bucket goes to a terminal.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    printable(text.to_owned())
 }

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::files::{Needs, load_files};
 use super::screen::Screen;
 use crate::config::{Baseline, Profiles};
+use crate::report::human;
 use crate::services::cloudtrail::config::Mode;
 use crate::services::{Declared, Shared, policy_notes};
 
@@ -31,11 +32,11 @@ pub(super) fn run(_: &ValidateArgs, common: &CommonArgs, screen: &mut Screen) ->
         describe_baseline(baseline, &loaded.profiles, &mut text);
         let nothing = Shared::default();
         let declared = Declared { profiles: &loaded.profiles, baseline, shared: &nothing };
-        for note in policy_notes(&declared) {
+        for note in policy_notes(&declared).iter().filter(|note| common.verbose > 0 || human::is_shown(note)) {
             line(&mut text, "note", &note.text);
         }
     }
-    screen.data(&text)?;
+    screen.text(&text)?;
     Ok(Exit::Success)
 }
 

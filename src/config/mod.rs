@@ -4,6 +4,8 @@
 
 mod at;
 mod check;
+mod exception;
+mod json;
 mod overrides;
 mod problem;
 mod profiles;
@@ -14,6 +16,7 @@ mod schema;
 mod secret;
 mod suggest;
 
+pub use exception::{Exception, TrustedAccount};
 pub use overrides::{Overridable, Override, Whose};
 pub use problem::{Document, Label, Problem, Problems, Severity, Source};
 pub use profiles::{Account, Duty, ExternalId, Hop, Jump, Mfa, Profiles, RegionChoice, Via};
@@ -22,7 +25,8 @@ pub use schema::{baseline_schema, profiles_schema};
 
 pub(crate) use at::{At, Section};
 pub(crate) use check::{Context, check_region};
-pub(crate) use problem::{Findings, printable};
+pub(crate) use json::{JsonFault, read_json};
+pub(crate) use problem::Findings;
 pub(crate) use read::table_name;
 pub(crate) use suggest::{closest, did_you_mean};
 
@@ -70,6 +74,8 @@ pub struct Baseline {
     pub notify_run: Option<NotifyRun>,
     /// What some accounts have otherwise.
     pub overrides: Vec<Override>,
+    /// What is exposed and accepted, by whom and until when.
+    pub exceptions: Vec<Exception>,
 }
 
 /// The two files, checked.

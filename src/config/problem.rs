@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use crate::model::printable;
+
 /// Which of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Document {
@@ -33,12 +35,22 @@ impl Document {
     pub(super) fn has_key(self, key: &str) -> bool {
         match self {
             Document::Profiles => {
-                ["partition", "jump", "security", "log_archive", "defaults", "account"].contains(&key)
-            }
-            Document::Baseline => {
-                ["tags", "log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify", "override"]
+                ["partition", "jump", "security", "log_archive", "defaults", "account", "rollout", "trusted_account"]
                     .contains(&key)
             }
+            Document::Baseline => [
+                "tags",
+                "log_key",
+                "log_bucket",
+                "cloudtrail",
+                "config",
+                "guardduty",
+                "events",
+                "notify",
+                "override",
+                "exception",
+            ]
+            .contains(&key),
         }
     }
 }
@@ -105,16 +117,6 @@ impl Problem {
         }
         self
     }
-}
-
-/// The text with control characters spelt out: a key or value of the file that is quoted in a message cannot move the
-/// cursor or change colours.
-pub(crate) fn printable(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let spelt = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(spelt).collect()
 }
 
 /// A file's name and text. In [`Problems`] the secrets in the text are masked.

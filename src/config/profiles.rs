@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Limits;
+use super::{Limits, TrustedAccount};
 use crate::model::{AccountId, Arn, Partition, Region, RegionGlob};
 
 /// Who and where: every account of the company, and how to get into it.
@@ -25,6 +25,8 @@ pub struct Profiles {
     pub accounts: Vec<Account>,
     /// How many failures a rollout tolerates.
     pub rollout: Limits,
+    /// Accounts outside the estate that are meant to read what this baseline relies on, by id.
+    pub trusted: Vec<TrustedAccount>,
 }
 
 impl Profiles {
@@ -53,6 +55,9 @@ pub struct Jump {
     /// How long the first session should last, in seconds; never sent when the start is itself a role session, because
     /// a chained session cannot outlast an hour (STS API Reference, `AssumeRole`).
     pub duration_seconds: Option<u32>,
+    /// The Region whose STS is asked, and whose EC2 is asked for the Regions; `None` is the home Region where it is
+    /// enabled by default, and the others of the partition where it does not answer.
+    pub sts_region: Option<Region>,
 }
 
 /// A multi-factor device and where its code comes from.

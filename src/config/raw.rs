@@ -42,6 +42,25 @@ pub(crate) struct RawProfiles {
     pub account: Option<Vec<Section<RawAccount>>>,
     /// How many failures stop a rollout. A tenth of the accounts is tolerated by default.
     pub rollout: Option<Section<RawRollout>>,
+    /// Accounts outside the estate that are meant to read what the baseline relies on, such as a SIEM's.
+    pub trusted_account: Option<Vec<Section<RawTrustedAccount>>>,
+}
+
+/// An account outside the estate that is meant to read logs, alerts or keys. Without it, whatever lets the account in is
+/// reported as exposed on every run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TrustedAccount")]
+pub(crate) struct RawTrustedAccount {
+    /// Its id: 12 digits.
+    #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
+    pub id: Option<At<String>>,
+    /// Why it is trusted, for people.
+    #[schemars(required)]
+    pub reason: Option<At<String>>,
+    /// What it is trusted with: "read". Writing, deleting and changing policies are never covered.
+    #[schemars(required, regex(pattern = r"^read$"))]
+    pub access: Option<At<String>>,
 }
 
 /// How many failures stop a rollout. Accounts are counted in which a change failed, among those that are changed.
@@ -74,7 +93,8 @@ pub(crate) struct RawJump {
     /// The session's name, as CloudTrail will show it. Default: baseline.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub session_name: Option<At<String>>,
-    /// The source identity; once set it stays the same for the whole chain of roles.
+    /// The source identity; once set it stays the same for the whole chain of roles. Every hop from there on needs
+    /// sts:SetSourceIdentity, in the caller's identity policy and in the trust policy of the role that is assumed.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// The MFA device that the role asks for: an ARN, or the serial number of a hardware token.
@@ -82,9 +102,13 @@ pub(crate) struct RawJump {
     pub mfa_serial: Option<At<String>>,
     /// A program with its arguments that prints the six digits within a minute. Default: they are asked for on the terminal.
     pub mfa_command: Option<At<Vec<At<String>>>>,
-    /// How long the first session lasts, in seconds. Default: an hour.
+    /// How long the first session lasts, in seconds. Default: an hour. It is an hour at most where the starting keys are
+    /// temporary, and the role's maximum session duration at most everywhere.
     #[schemars(range(min = 900, max = 43200))]
     pub duration_seconds: Option<At<i64>>,
+    /// The one Region whose STS is asked, and whose EC2 is asked for the list of Regions: for a private network that
+    /// reaches no other. Default: the home Region where AWS enables it by default, and others where it does not answer.
+    pub sts_region: Option<At<String>>,
     /// Whether the jump account gets the baseline. Default: true.
     pub baseline: Option<At<bool>>,
     /// A name for people. Default: jump.
@@ -119,7 +143,8 @@ pub(crate) struct RawSecurity {
     /// The session's name, as CloudTrail will show it. Default: baseline.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub session_name: Option<At<String>>,
-    /// The source identity; once set it stays the same for the whole chain of roles.
+    /// The source identity; once set it stays the same for the whole chain of roles. Every hop from there on needs
+    /// sts:SetSourceIdentity, in the caller's identity policy and in the trust policy of the role that is assumed.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// The Region that the log bucket and the log key live in.
@@ -159,7 +184,8 @@ pub(crate) struct RawLogArchive {
     /// The session's name, as CloudTrail will show it. Default: baseline.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub session_name: Option<At<String>>,
-    /// The source identity; once set it stays the same for the whole chain of roles.
+    /// The source identity; once set it stays the same for the whole chain of roles. Every hop from there on needs
+    /// sts:SetSourceIdentity, in the caller's identity policy and in the trust policy of the role that is assumed.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// Whether the log archive account gets the baseline. Default: true.
@@ -193,7 +219,8 @@ pub(crate) struct RawDefaults {
     /// The sessions' name, as CloudTrail will show it. Default: baseline.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub session_name: Option<At<String>>,
-    /// The source identity; once set it stays the same for the whole chain of roles.
+    /// The source identity; once set it stays the same for the whole chain of roles. Every hop from there on needs
+    /// sts:SetSourceIdentity, in the caller's identity policy and in the trust policy of the role that is assumed.
     #[schemars(regex(pattern = r"^[\w+=,.@-]{2,64}$"))]
     pub source_identity: Option<At<String>>,
     /// Which Regions count. Default: every Region that the account has enabled.
@@ -280,6 +307,30 @@ pub(crate) struct RawBaseline {
     /// What some accounts have otherwise.
     #[serde(rename = "override")]
     pub overrides: Option<Vec<Section<RawOverride>>>,
+    /// What is exposed and accepted for a while.
+    pub exception: Option<Vec<Section<RawException>>>,
+}
+
+/// Something that is exposed and accepted until a day. Past that day it is exposed again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Exception")]
+pub(crate) struct RawException {
+    /// The address of what is exposed, as a plan prints it; a glob.
+    #[schemars(required)]
+    pub address: Option<At<String>>,
+    /// The digest that a plan prints with it: whatever widens what is accepted has another one.
+    #[schemars(required, regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub digest: Option<At<String>>,
+    /// Why it is accepted.
+    #[schemars(required)]
+    pub reason: Option<At<String>>,
+    /// Who answers for it.
+    #[schemars(required)]
+    pub owner: Option<At<String>>,
+    /// The last day on which it is accepted, in UTC: a date without quotation marks.
+    #[schemars(required, with = "Option<String>")]
+    pub until: Option<At<toml::value::Datetime>>,
 }
 
 /// What some accounts have otherwise. Where several hold for an account, each adds to those before it.
@@ -291,7 +342,7 @@ pub(crate) struct RawOverride {
     pub groups: Option<At<Vec<At<String>>>>,
     /// Globs over ids and names of accounts that are meant besides.
     pub accounts: Option<At<Vec<At<String>>>>,
-    /// Sections that are left out for these accounts: neither read nor changed there.
+    /// Sections that are left out for these accounts: not changed there, and read only to say what stays behind.
     pub without: Option<At<Vec<At<Overridable>>>>,
     /// What is otherwise of the trails.
     pub cloudtrail: Option<Section<RawCloudTrailOverride>>,

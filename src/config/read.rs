@@ -3,6 +3,8 @@
 //! serde stops at its first error. So each error's place is looked up in the parsed document, recorded and struck out,
 //! and the rest is read again until nothing is left to object to. Every round takes one node away, so it ends.
 
+mod repeats;
+
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -26,17 +28,37 @@ struct Node {
     key: Option<Range<usize>>,
     value: Range<usize>,
     found: &'static str,
+    /// Whether it is a list of tables.
+    tables: bool,
 }
 
 /// Parses the text. Syntax errors are recorded; what could still be read comes back all the same.
 pub(super) fn parse<'i>(text: &'i str, findings: &mut Findings) -> Spanned<DeTable<'i>> {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let refused: Vec<Range<usize>> =
+        errors.iter().filter(|error| error.message() == "duplicate key").filter_map(|error| error.span()).collect();
+    let repeated = repeats::headers(text, &refused);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
+        // A table that stands there twice is said once, and not once more for every key in it.
+        if error.message() == "duplicate key" && repeated.iter().any(|header| header.is_behind(&span)) {
+            continue;
+        }
+        let key = text.get(span.clone()).unwrap_or_default().trim();
+        if error.message() == "duplicate key" && !key.is_empty() {
+            findings
+                .error(span, format!("not valid TOML: `{key}` is given twice"))
+                .label("again")
+                .help("keep one of them; a key of another table stands below that table's header");
+            continue;
+        }
         let problem = findings.error(span, format!("not valid TOML: {}", error.message()));
         if error.message().contains("string") {
             problem.help("a text stands between quotation marks: name = \"text\"");
         }
+    }
+    for header in repeated {
+        header.report(findings);
     }
     table
 }
@@ -79,7 +101,13 @@ fn strike(
     });
     let Some(node) = node else {
         let found = kind_of(root.get_ref());
-        findings.error(span, mismatch(path, found, error.message())).maybe_help(brackets(path, found, error.message()));
+        let tables = are_tables(root.get_ref());
+        findings.error(span, mismatch(path, found, error.message())).maybe_help(brackets(
+            path,
+            found,
+            tables,
+            error.message(),
+        ));
         findings.strike(path.to_owned());
         return None;
     };
@@ -119,7 +147,7 @@ fn strike(
             findings
                 .error(node.value.clone(), mismatch(&full, node.found, message))
                 .label(format!("this is {}", node.found))
-                .maybe_help(brackets(&full, node.found, message));
+                .maybe_help(brackets(&full, node.found, node.tables, message));
         }
     }
     findings.strike(full);
@@ -130,7 +158,8 @@ fn strike(
 fn collect(value: &Spanned<DeValue<'_>>, path: &mut Vec<Step>, nodes: &mut Vec<Node>) {
     let mut visit = |step: Step, key: Option<Range<usize>>, child: &Spanned<DeValue<'_>>, nodes: &mut Vec<Node>| {
         path.push(step);
-        nodes.push(Node { path: path.clone(), key, value: child.span(), found: kind_of(child.get_ref()) });
+        let (found, tables) = (kind_of(child.get_ref()), are_tables(child.get_ref()));
+        nodes.push(Node { path: path.clone(), key, value: child.span(), found, tables });
         collect(child, path, nodes);
         path.pop();
     };
@@ -198,10 +227,15 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+fn are_tables(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))))
+}
+
 /// What serde expected, in TOML's words.
 fn expected(message: &str) -> &str {
     match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
-        Some("i64" | "u32" | "u64") => "an integer",
+        Some("i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize") => "an integer",
+        Some("f32" | "f64") => "a number",
         Some("a sequence") => "an array",
         Some("a map") => "a table",
         Some(other) => other,
@@ -221,9 +255,17 @@ fn mismatch(path: &str, found: &str, message: &str) -> String {
     format!("`{}` takes {expected}, not {found}", key_name(path))
 }
 
-fn brackets(path: &str, found: &str, message: &str) -> Option<String> {
+fn brackets(path: &str, found: &str, tables: bool, message: &str) -> Option<String> {
     let key = path.rsplit('.').next().unwrap_or(path);
     match (expected(message), found) {
+        ("a table", "an array" | "a string") if key == "regions" => Some(
+            "write regions = { list = [\"ap-northeast-1\"] } for these and no others, or regions = { include = [\"ap-*\"] } \
+             to take those of the account's enabled Regions that match"
+                .to_owned(),
+        ),
+        ("a table", "an array") if !tables => {
+            Some(format!("its keys stand below a header [{key}], or in braces: {key} = {{ … }}"))
+        }
         ("an array", "a table") => Some(format!("several may be given: write [[{key}]] with double brackets")),
         ("a table", "an array") => Some(format!("there is one: write [{key}] with single brackets")),
         ("a string", "an integer") => Some("put quotation marks around it".to_owned()),

@@ -1,9 +1,45 @@
-//! External ids, taken out of a text before anybody sees it.
+//! External ids, and whatever stands under keys that nobody knows, taken out of a text before anybody sees it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use super::schema::{baseline_schema, profiles_schema};
+use super::suggest::closest;
+
+/// Every key that the two files know.
+static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let mut known = BTreeSet::new();
+    for schema in [profiles_schema(), baseline_schema()] {
+        keys(&serde_json::from_str(&schema).unwrap_or_default(), &mut known);
+    }
+    known
+});
+
+/// Tables whose keys are their writer's.
+const FREE: [&str; 4] = ["tags", "features", "paths", "parameters"];
+
+fn keys(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                into.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|child| keys(child, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, into)),
+        _ => {}
+    }
+}
+
+/// Whether nobody can tell what stands under a key: it is neither known nor a misspelling of one that is.
+fn is_unknown(key: &str) -> bool {
+    !KNOWN.contains(key) && closest(key, KNOWN.iter().map(String::as_str)).is_none()
+}
 
 /// Whether a key is `external_id`, a misspelling of it, or something else that nobody should see.
 fn is_secret_key(key: &str) -> bool {
@@ -21,7 +57,7 @@ pub(super) fn mask(text: &str) -> String {
     let mut places = Vec::new();
     // Both ways: the parser knows arrays and texts over several lines, the scan knows comments and broken files.
     let (table, _) = DeTable::parse_recoverable(text);
-    collect(table.get_ref(), &mut places);
+    collect(table.get_ref(), false, &mut places);
     scan(text, &mut places);
     urls(text, &mut places);
 
@@ -37,19 +73,29 @@ pub(super) fn mask(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.chars().map(|c| if c == '\n' { c } else { '*' }).collect())
 }
 
-fn collect(table: &DeTable<'_>, places: &mut Vec<Range<usize>>) {
+fn collect(table: &DeTable<'_>, free: bool, places: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        if is_secret_key(key.get_ref()) {
+        // What a table holds that nobody knows is told by its own keys.
+        let unknown = !free && is_unknown(key.get_ref()) && !holds_tables(value);
+        if unknown || is_secret_key(key.get_ref()) {
             leaves(value, places);
         }
-        below(value, places);
+        below(value, FREE.contains(&&**key.get_ref()), places);
     }
 }
 
-fn below(value: &Spanned<DeValue<'_>>, places: &mut Vec<Range<usize>>) {
+fn holds_tables(value: &Spanned<DeValue<'_>>) -> bool {
     match value.get_ref() {
-        DeValue::Table(table) => collect(table, places),
-        DeValue::Array(array) => array.iter().for_each(|child| below(child, places)),
+        DeValue::Table(_) => true,
+        DeValue::Array(array) => array.iter().any(holds_tables),
+        _ => false,
+    }
+}
+
+fn below(value: &Spanned<DeValue<'_>>, free: bool, places: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect(table, free, places),
+        DeValue::Array(array) => array.iter().for_each(|child| below(child, free, places)),
         _ => {}
     }
 }
@@ -77,7 +123,9 @@ fn scan(text: &str, places: &mut Vec<Range<usize>>) {
         if strsim::damerau_levenshtein(&before[start..], "endpoint") <= 2 {
             places.extend(path(value).map(|path| from + blanks + path.start..from + blanks + path.end));
         }
-        if !is_secret_key(&before[start..]) {
+        let key = &before[start..];
+        let hidden = is_secret_key(key) || begins_line(text, start) && is_unknown(key);
+        if !hidden {
             continue;
         }
         let fence = ["\"\"\"", "'''"].into_iter().find(|fence| value.starts_with(fence));
@@ -91,6 +139,19 @@ fn scan(text: &str, places: &mut Vec<Range<usize>>) {
         };
         places.push(from + blanks..from + blanks + length);
     }
+}
+
+/// Whether a key begins its line, in a table whose keys are not its writer's: what stands in comments and in texts of
+/// several lines is no key.
+fn begins_line(text: &str, at: usize) -> bool {
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let quoted = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    if !text[line..at].chars().all(quoted) {
+        return false;
+    }
+    let header = text[..line].lines().rev().find(|line| line.trim_start().starts_with('['));
+    let name = header.and_then(|header| header.split(']').next()?.rsplit(['[', '.']).next());
+    !name.is_some_and(|name| FREE.contains(&name.trim_matches([' ', '"', '\''])))
 }
 
 /// How far a list or a table goes that begins here: to the end of the line in which its brackets close, or of the text.
@@ -180,6 +241,32 @@ mod tests {
     }
 
     #[test]
+    fn hides_what_stands_under_a_key_that_nobody_knows() {
+        for text in [
+            "api_key = \"hunter2\"\n",
+            "[jump]\npassphrase = 'hunter2'\n",
+            "[jump]\nmfa_pin = [ \"hunter2\", 'hunter2' ]\n",
+            "[[account]]\nid = \"1\"\nwebhook = { of = \"hunter2\" }\n",
+            "[jump]\n\"aws key\" = \"hunter2\"\n",
+            "broken = \napi_key = \"hunter2\n",
+        ] {
+            let masked = mask(text);
+            assert!(!masked.contains("hunter2"), "{masked}");
+            assert_eq!(masked.len(), text.len());
+        }
+        for plain in [
+            "[jump]\nprofil = \"corp\"\n",
+            "[defaults]\nrgeions = { include = ['us-east-1'] }\n",
+            "[tags]\ncost-center = \"security\"\n",
+            "tags = { whoever = \"x\" }\n",
+            "[[config.rule]]\nparameters = { maxAccessKeyAge = \"90\" }\n",
+            "# see = \"x\"\n",
+        ] {
+            assert_eq!(mask(plain), plain);
+        }
+    }
+
+    #[test]
     fn shows_no_more_of_a_url_than_its_host() {
         for (text, shown) in [
             ("endpoint = \"https://hooks.example.com/T0/hunter2?x\"\n", "https://hooks.example.com/"),
@@ -194,7 +281,7 @@ mod tests {
             assert!(!masked.contains("hunter2") && masked.contains(shown), "{masked}");
             assert_eq!(masked.len(), text.len());
         }
-        for plain in ["x = \"https://example.com/\"\n", "endpoint = \"arn:aws:lambda:eu-west-1:1:function/x\"\n"] {
+        for plain in ["name = \"https://example.com/\"\n", "endpoint = \"arn:aws:lambda:eu-west-1:1:function/x\"\n"] {
             assert_eq!(mask(plain), plain);
         }
     }

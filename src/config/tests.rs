@@ -163,7 +163,7 @@ fn a_region_newer_than_this_release_is_accepted_with_a_warning() {
 }
 
 #[test]
-fn an_include_that_matches_nothing_draws_a_warning_and_an_exclude_does_not() {
+fn a_glob_that_matches_nothing_draws_a_warning() {
     let regions =
         |text: &str| LEAST.replace("id = \"333333333333\"", &format!("id = \"333333333333\"\nregions = {text}"));
     let baseline = "name = 'x'\n[log_bucket]\n";
@@ -171,10 +171,16 @@ fn an_include_that_matches_nothing_draws_a_warning_and_an_exclude_does_not() {
         messages(&regions("{ include = [\"mars-*\", \"eu-*\"] }"), baseline),
         ["`mars-*` matches no Region of the partition aws that this release knows"]
     );
+    assert_eq!(
+        messages(&regions("{ exclude = [\"mars-*\"] }"), baseline),
+        ["`mars-*` matches no Region that this release knows"]
+    );
+    // It is left out of the other partition's accounts, where one list serves both.
     assert_eq!(messages(&regions("{ exclude = [\"cn-*\"] }"), baseline), Vec::<String>::new());
+    assert_eq!(messages(&regions("{ exclude = [\"eu-*\"] }"), baseline), Vec::<String>::new());
     assert_eq!(
         messages(&regions("{ exclude = [\"eu-wset-1\"] }"), baseline),
-        ["`eu-wset-1` matches no Region of the partition aws that this release knows"]
+        ["`eu-wset-1` matches no Region that this release knows"]
     );
 }
 
@@ -298,7 +304,7 @@ fn an_array_does_not_pass_for_a_table() {
 fn a_thousand_wrong_accounts_are_reported_without_delay() {
     let mut text = LEAST.to_owned();
     for number in 0..2000 {
-        text.push_str(&format!("[[account]]\nid = \"44444444{number:04}\"\nnmae = \"x\"\n"));
+        text.push_str(&format!("[[account]]\nid = \"44444444{number:04}\"\nnmae = \"x{number}\"\n"));
     }
     assert_eq!(messages(&text, "name = 'x'\n[log_bucket]\n").len(), 2000);
 }
@@ -393,4 +399,49 @@ fn what_a_message_quotes_cannot_drive_the_terminal() {
             assert!(!text.contains(char::is_control), "{text:?}");
         }
     }
+}
+
+#[test]
+fn globs_beside_a_list_draw_a_warning() {
+    let regions =
+        |text: &str| LEAST.replace("id = \"333333333333\"", &format!("id = \"333333333333\"\nregions = {text}"));
+    let baseline = "name = 'x'\n[log_bucket]\n";
+    assert_eq!(
+        messages(&regions("{ list = [\"eu-west-1\"], include = [\"eu-*\"] }"), baseline),
+        ["`include` has no effect beside `list`"]
+    );
+    assert_eq!(
+        messages(&regions("{ list = [\"eu-west-1\", \"us-east-1\"], exclude = [\"us-*\"] }"), baseline),
+        ["`exclude` beside `list` takes Regions away from it: us-east-1 is left out"]
+    );
+}
+
+#[test]
+fn one_fact_is_one_error() {
+    let accounts = |header: &str, more: &str| {
+        let one = |n: usize| format!("{header}\nid = \"33333333333{n}\"\nname = \"a{n}\"\n{more}\n");
+        (0..8).map(one).collect::<String>()
+    };
+    let head = LEAST.split("[[account]]").next().unwrap().to_owned();
+    let baseline = "name = 'x'\n[log_bucket]\n";
+    assert_eq!(
+        messages(&format!("{head}{}", accounts("[account]", "groups = []")), baseline),
+        ["the table [account] stands here 8 times"]
+    );
+    let no_role = head.replace("{ role = \"Execution\" }", "{ wave = 1 }");
+    assert_ne!(no_role, head);
+    assert_eq!(
+        messages(&format!("{no_role}{}", accounts("[[account]]", "")), baseline),
+        ["there is no role to enter this account and 7 others with"]
+    );
+    // What two accounts have in common is said once, too.
+    let named = accounts("[[account]]", "").replace("name = \"a", "name = \"x\" # ");
+    assert_eq!(messages(&format!("{head}{named}"), baseline), ["8 accounts have the name `x`"]);
+}
+
+#[test]
+fn a_table_that_several_may_have_is_not_taken_for_one_that_stands_there_twice() {
+    let two = "[[override]]\naccounts = [\"3*\"]\n[override.cloudtrail]\nregions = { include = [\"us-*\"] }\n";
+    let baseline = format!("name = 'x'\n[log_bucket]\n[cloudtrail]\n{two}{two}x = 1\nx = 2\n");
+    assert_eq!(messages(LEAST, &baseline), ["not valid TOML: `x` is given twice"]);
 }

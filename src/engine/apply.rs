@@ -15,7 +15,7 @@ use crate::plan::{Action, Change, Plan};
 use crate::report::json::Ended;
 use crate::report::{Event, Events, Halt, Outcome, Wait};
 use crate::services::Reference;
-use crate::services::adapter::{Order, with_rivals};
+use crate::services::adapter::{Order, helper, prepare, with_rivals};
 
 /// How long AWS is given to show everywhere what was written, before a canary that seems not to be as it should be is
 /// read once more.
@@ -62,7 +62,7 @@ pub(super) struct Apply<'a> {
     pub events: &'a Events,
 }
 
-type UnderWay<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<Option<Arn>, OpError>)>>;
+type UnderWay<'a> = FuturesUnordered<BoxFuture<'a, Happened>>;
 
 impl Apply<'_> {
     /// Makes the changes of a plan, and nothing else: when each one's turn is, the dispatcher says. `lost` ends when
@@ -100,7 +100,17 @@ impl Apply<'_> {
                             self.events.tell(Event::ChangeStarted { address: change.address.clone() });
                         }
                         let known = dispatcher.known(change);
-                        under_way.push(async move { (index, make(change, &known, doors).await) }.boxed());
+                        let may_change = self.events.may_change();
+                        under_way.push(
+                            async move {
+                                if may_change {
+                                    make(index, change, known, doors).await
+                                } else {
+                                    Happened::Ended(index, Err(unrecorded(change)))
+                                }
+                            }
+                            .boxed(),
+                        );
                     }
                     Decision::End(index, outcome) => {
                         let address = plan.changes[index].address.clone();
@@ -120,7 +130,7 @@ impl Apply<'_> {
                 () = &mut to_leave => Happened::AskedToLeave,
                 () = &mut to_finish => Happened::AskedToFinish,
                 () = &mut lost => Happened::LockLost,
-                Some((index, made)) = under_way.next() => Happened::Ended(index, made),
+                Some(ended) = under_way.next() => ended,
                 found = &mut reading => {
                     reading = std::future::pending().boxed_local();
                     Happened::CanaryRead(found)
@@ -164,7 +174,18 @@ impl Apply<'_> {
     }
 }
 
-async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
+/// Makes a change, and says how it ended.
+async fn make(index: usize, change: &Change, known: BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Happened {
+    match write(change, &known, doors).await {
+        Err(error) => match change.desired.serves(&change.address, &error) {
+            Some(arn) if change.action != Action::Delete => Happened::EndedInPart(index, arn, error),
+            _ => Happened::Ended(index, Err(error)),
+        },
+        made => Happened::Ended(index, made),
+    }
+}
+
+async fn write(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>) -> Result<Option<Arn>, OpError> {
     let session = doors.open(change.address.target.account, &change.address).await?;
     let order =
         Order { session: &session, address: &change.address, arn: change.seen.as_ref().map(|found| &found.arn) };
@@ -180,6 +201,12 @@ async fn make(change: &Change, known: &BTreeMap<Address, Arn>, doors: &Doors<'_>
                 None => return Err(order.malformed("Resolve", &format!("{address} was never made"))),
             }
         }
+    }
+    if let Some(helper) = helper(&spec)
+        && let Some(account) = doors.profiles.account(change.address.target.account)
+    {
+        let helping = doors.open(helper, &change.address).await?;
+        prepare(&spec, &order, &helping, account).await?;
     }
     match spec.apply(change.seen.as_ref().map(|found| &found.spec), &order).await {
         Ok(arn) => Ok(Some(arn)),
@@ -237,6 +264,15 @@ impl<'a> Doors<'a> {
             }
         }
     }
+}
+
+/// The record broke at the very line that says that the first change begins.
+fn unrecorded(change: &Change) -> OpError {
+    let mut error = unknown_account(&change.address);
+    error.operation = "Record".to_owned();
+    error.message = format!("nothing was sent: {}", Halt::NoRecord);
+    error.hint = Some(Halt::NoRecord.hint().to_owned());
+    error
 }
 
 fn unknown_account(address: &Address) -> OpError {

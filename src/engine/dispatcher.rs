@@ -20,6 +20,8 @@ const NAMED: usize = 5;
 pub(super) enum Happened {
     /// A change that was started has ended; with the ARN of what it made.
     Ended(usize, Result<Option<Arn>, OpError>),
+    /// A change failed in a part that nothing else waits for: what requires it may start, with the ARN of what is there.
+    EndedInPart(usize, Arn, OpError),
     /// Nothing new should be started.
     AskedToFinish,
     /// Nor should anything under way be waited for.
@@ -170,7 +172,11 @@ impl<'a> Dispatcher<'a> {
     /// Takes in what happened, and decides.
     pub(super) fn on(&mut self, happened: Happened) -> Vec<Decision> {
         match happened {
-            Happened::Ended(change, made) => self.change_ended(change, made),
+            Happened::Ended(change, Ok(arn)) => self.change_ended(change, Outcome::Applied, arn),
+            Happened::Ended(change, Err(error)) => self.change_ended(change, Outcome::Failed(error), None),
+            Happened::EndedInPart(change, arn, error) => {
+                self.change_ended(change, Outcome::Failed(error), Some(arn));
+            }
             Happened::AskedToFinish => self.halt(Halt::Interrupted),
             // In the third of its lease that is left, calls in flight end; what is half made would be worse.
             Happened::LockLost => self.halt(Halt::LockLost),
@@ -235,29 +241,30 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    fn change_ended(&mut self, change: usize, made: Result<Option<Arn>, OpError>) {
+    /// Takes in how a change ended. With an ARN, or where it was made, what requires it may start.
+    fn change_ended(&mut self, change: usize, outcome: Outcome, arn: Option<Arn>) {
         if !self.under_way.remove(&change) {
             // It was left, and its outcome told.
             return;
         }
         self.steps[self.step_of[change]].queue.ended(self.plan.changes[change].address.target.account);
-        match made {
-            Ok(arn) => {
-                if let Some(arn) = arn {
-                    self.arns.insert(self.plan.changes[change].address.clone(), arn);
-                }
-                self.end(change, Outcome::Applied);
-                for dependent in self.dependents[change].clone() {
-                    self.awaited[dependent] -= 1;
-                    if self.awaited[dependent] == 0 && self.outcomes[dependent].is_none() {
-                        let account = self.plan.changes[dependent].address.target.account;
-                        self.steps[self.step_of[dependent]].queue.push(account, dependent);
-                    }
-                }
-            }
-            Err(error) => {
-                self.end(change, Outcome::Failed(error));
-                self.skip_dependents(change);
+        let serves = arn.is_some() || outcome == Outcome::Applied;
+        if let Some(arn) = arn {
+            self.arns.insert(self.plan.changes[change].address.clone(), arn);
+        }
+        match outcome {
+            Outcome::Failed(_) if serves => self.end_in_part(change, outcome),
+            _ => self.end(change, outcome),
+        }
+        if !serves {
+            self.skip_dependents(change);
+            return;
+        }
+        for dependent in self.dependents[change].clone() {
+            self.awaited[dependent] -= 1;
+            if self.awaited[dependent] == 0 && self.outcomes[dependent].is_none() {
+                let account = self.plan.changes[dependent].address.target.account;
+                self.steps[self.step_of[dependent]].queue.push(account, dependent);
             }
         }
     }
@@ -281,10 +288,21 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn end(&mut self, change: usize, outcome: Outcome) {
+        let account = self.plan.changes[change].address.target.account;
+        self.steps[self.step_of[change]].note(account, &outcome);
+        self.tell(change, outcome);
+    }
+
+    /// The same for a failure in a part that nobody waits for: it is told, and ends no wave.
+    fn end_in_part(&mut self, change: usize, outcome: Outcome) {
+        let account = self.plan.changes[change].address.target.account;
+        self.steps[self.step_of[change]].unwell.insert(account);
+        self.tell(change, outcome);
+    }
+
+    fn tell(&mut self, change: usize, outcome: Outcome) {
         self.open -= 1;
-        let step = &mut self.steps[self.step_of[change]];
-        step.open -= 1;
-        step.note(self.plan.changes[change].address.target.account, &outcome);
+        self.steps[self.step_of[change]].open -= 1;
         self.outcomes[change] = Some(outcome.clone());
         self.decisions.push(Decision::End(change, outcome));
     }
@@ -398,10 +416,10 @@ impl Step {
 
     fn note(&mut self, account: AccountId, outcome: &Outcome) {
         self.accounts.insert(account);
-        if matches!(outcome, Outcome::Failed(_)) {
+        if outcome.is_error() {
             self.failed.insert(account);
         }
-        if !outcome.is_well() {
+        if !outcome.is_well() && !outcome.is_not_offered() {
             self.unwell.insert(account);
         }
     }

@@ -35,6 +35,9 @@ impl Enforce<'_> {
     /// Makes the changes of a plan that are still right, and nothing else. `before` are changes that were agreed to
     /// besides, and have ended already.
     pub async fn run(&self, plan: &Plan, before: &[(Address, Outcome)]) -> Applied {
+        if !self.events.may_change() {
+            return self.not_started(plan, Halt::NoRecord, None);
+        }
         let taken = Lock::take(self.chain, self.profiles, self.baseline, plan, self.lock, self.stop, self.events).await;
         let lock = match taken {
             Ok(lock) => lock,

@@ -162,6 +162,9 @@ impl Lock {
                 contender.unless_stopped(std::future::ready(())).await?;
                 // A change of the plan, and not one of the tool's own calls.
                 events.tell(Event::ChangeStarted { address: bucket.clone() });
+                if !events.may_change() {
+                    return Err(Halt::NoRecord.into());
+                }
                 bucket_of_lock.begun = true;
                 let made = make(chain, profiles, bucket).await;
                 made.map_err(|error| NoLock { why: not_asked(error), begun: Some(bucket.clone()) })?;

@@ -39,6 +39,7 @@ impl Survey<'_> {
             selection: Selection::again(&plan.changes),
             terms: options.terms.clone(),
             prune: plan.count(Action::Delete) > 0,
+            day: options.day.clone(),
         };
         let known = believed(&plan.known, self.profiles());
         let (now, facts) = self.look(baseline, &options, Some(&known)).await;
@@ -55,7 +56,11 @@ fn believed(known: &Known, profiles: &Profiles) -> Known {
         let account = profiles.account(*id)?;
         Some((*id, regions.iter().filter(|region| account.regions.holds(region)).cloned().collect()))
     });
-    Known { regions: regions.collect(), hub: known.hub.iter().filter(of_partition).cloned().collect() }
+    Known {
+        regions: regions.collect(),
+        hub: known.hub.iter().filter(of_partition).cloned().collect(),
+        opt_in: known.opt_in.iter().filter(of_partition).cloned().collect(),
+    }
 }
 
 /// A second look.
@@ -111,7 +116,7 @@ impl Second<'_> {
         let mut desired = planned.desired.clone();
         for reference in desired.references() {
             reference.resolve(|address| match self.facts.get(address) {
-                Some(Fact::Present(arn)) => Some(arn.clone()),
+                Some(Fact::Present(arn) | Fact::Unusable(arn)) => Some(arn.clone()),
                 _ => None,
             });
         }
@@ -153,7 +158,7 @@ impl Second<'_> {
             };
         }
         match (self.facts.get(address), held) {
-            (Some(Fact::Present(_)), _) => Outcome::AlreadySame,
+            (Some(Fact::Present(_) | Fact::Unusable(_)), _) => Outcome::AlreadySame,
             (_, Some(held)) => held,
             (_, None) => stale("nothing is declared there by now".to_owned()),
         }

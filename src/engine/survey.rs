@@ -1,8 +1,18 @@
-use std::collections::{BTreeMap, BTreeSet};
+//! Reading the estate and planning what would change: account by account, what all others depend on first.
 
+mod arrival;
+mod behind;
+mod cells;
+mod typed;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future;
 use futures::stream::{self, StreamExt};
 
-use crate::aws::{Access, Chain, Session, enabled_regions};
+use self::cells::{desired_of, is_needed, referred};
+use crate::aws::{Access, Chain, EnabledRegions, Session, enabled_regions};
 use crate::config::{Account, Baseline, Profiles};
 use crate::model::{AccountId, Address, OpError, Region, Target};
 use crate::plan::{
@@ -11,11 +21,13 @@ use crate::plan::{
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
 use crate::services::{
-    Declared, Desired, Found, Note, Place, Reading, Reference, Service, Shared, Terms, policy_notes,
+    Declared, Desired, Found, Kind, Note, Place, Reading, Service, Shared, Terms, expose, gone_principals, policy_notes,
 };
 
 /// Accounts that are read at the same time. Requests in flight are bounded apart; this bounds what is held in memory.
-const ACCOUNTS_AT_ONCE: usize = 24;
+/// Far more than the requests in flight keep busy: an account that waits, because it is throttled or does not answer,
+/// takes one of these places and costs nobody else anything.
+const ACCOUNTS_AT_ONCE: usize = 96;
 /// Cells of one account that are read at the same time.
 const CELLS_AT_ONCE: usize = 40;
 
@@ -28,6 +40,8 @@ pub struct SurveyOptions {
     pub terms: Terms,
     /// Whether orphans are removed.
     pub prune: bool,
+    /// The day of the run (UTC), by which exceptions end: `YYYY-MM-DD`.
+    pub day: String,
 }
 
 /// A reading of the estate.
@@ -52,7 +66,7 @@ type Readings = BTreeMap<(Service, Target), Result<Reading, OpError>>;
 struct WayIn {
     session: Session,
     /// Every Region that is enabled there.
-    enabled: Vec<Region>,
+    enabled: EnabledRegions,
     /// Those that get the baseline.
     regions: Vec<Region>,
 }
@@ -73,7 +87,28 @@ struct AccountReading {
     /// How many of them were read.
     regions_read: usize,
     readings: Readings,
+    /// What stays behind where nothing is watched any more.
+    notes: Vec<Note>,
 }
+
+/// What an account holds for itself, planned.
+struct OwnPlan {
+    plan: Plan,
+    /// What is known of its resources that the selection asks for by name.
+    named: Facts,
+    /// Every resource that is declared or was found, where single ones are selected.
+    addresses: Vec<Address>,
+}
+
+/// What a look at the estate came to.
+struct Look {
+    plan: Plan,
+    named: Facts,
+    addresses: Vec<Address>,
+}
+
+/// The accounts that were entered, or why not.
+type Entered = BTreeMap<AccountId, Result<WayIn, OpError>>;
 
 impl<'a> Survey<'a> {
     /// Prepares a survey; nothing is called yet.
@@ -90,8 +125,8 @@ impl<'a> Survey<'a> {
                 let regions = match self.enter(account).await {
                     Ok((_, enabled)) => {
                         let chosen: Vec<Region> =
-                            enabled.iter().filter(|r| account.regions.holds(r)).cloned().collect();
-                        let others = enabled.len() - chosen.len();
+                            enabled.all.iter().filter(|r| account.regions.holds(r)).cloned().collect();
+                        let others = enabled.all.len() - chosen.len();
                         Ok((chosen, others))
                     }
                     Err(error) => Err(error),
@@ -109,7 +144,19 @@ impl<'a> Survey<'a> {
     /// Reads everything that is selected and plans what would change.
     pub async fn plan(&self, baseline: &Baseline, options: &SurveyOptions) -> Plan {
         let (plan, _) = self.look(baseline, options, None).await;
+        self.concluded(plan, baseline, options)
+    }
+
+    /// A plan with what the exceptions accept taken out of what is exposed, and checked.
+    fn concluded(&self, mut plan: Plan, baseline: &Baseline, options: &SurveyOptions) -> Plan {
+        let home = Target::new(self.profiles.security, self.profiles.home_region.clone());
+        plan.accept(&baseline.exceptions, &options.day, !options.selection.narrows(), &home);
         crate::plan::check(plan, self.profiles, &options.terms)
+    }
+
+    /// The selected accounts that get the baseline.
+    fn selected<'s>(&'s self, selection: &'s Selection) -> impl Iterator<Item = &'s Account> {
+        self.profiles.baselined().filter(move |account| selection.takes_account(account))
     }
 
     /// The same, not checked, and what is known of the resources that the selection asks for by name. Where Regions are
@@ -120,19 +167,36 @@ impl<'a> Survey<'a> {
         options: &SurveyOptions,
         known: Option<&Known>,
     ) -> (Plan, Facts) {
-        let selection = &options.selection;
-        let targets: Vec<&Account> = self.profiles.baselined().filter(|a| selection.takes_account(a)).collect();
-        self.events.tell(Event::ReadingStarted { accounts: targets.len() });
+        let entered = self.enter_selected(&options.selection, known).await;
+        let Look { plan, named, .. } = self.look_from(entered, baseline, options, known).await;
+        (plan, named)
+    }
 
-        // Which Regions there are comes before anything else: what one account holds for the others depends on it.
-        let holding = holders(self.profiles);
+    /// Enters the selected accounts and those that hold something for others. Which Regions there are comes before
+    /// anything else: what one account holds for the others depends on it.
+    async fn enter_selected(&self, selection: &Selection, known: Option<&Known>) -> Entered {
+        let targets: Vec<&Account> = self.selected(selection).collect();
+        self.events.tell(Event::ReadingStarted { accounts: targets.len() });
         let mut to_enter = targets.clone();
-        for id in &holding {
-            if let (true, Some(account)) = (targets.iter().all(|a| a.id != *id), self.profiles.account(*id)) {
+        for id in holders(self.profiles) {
+            if let (true, Some(account)) = (targets.iter().all(|a| a.id != id), self.profiles.account(id)) {
                 to_enter.push(account);
             }
         }
-        let mut entered = self.enter_all(&to_enter, known).await;
+        self.enter_all(&to_enter, known).await
+    }
+
+    /// Reads and plans what is selected of the accounts that were entered.
+    async fn look_from(
+        &self,
+        mut entered: Entered,
+        baseline: &Baseline,
+        options: &SurveyOptions,
+        known: Option<&Known>,
+    ) -> Look {
+        let selection = &options.selection;
+        let targets: Vec<&Account> = self.selected(selection).collect();
+        let holding = holders(self.profiles);
         let known = known.cloned().unwrap_or_else(|| self.regions_of(&entered, baseline));
         let mut plan = Plan { known, ..Plan::default() };
         let mut shared = self.shared(&plan.known);
@@ -149,31 +213,35 @@ impl<'a> Survey<'a> {
                 holders.insert(*id, reading);
             }
         }
-        let Shared { retained, foreign_bytes, .. } = {
+        let Shared { retained, key_admits, foreign_bytes, members, opt_in, .. } = {
             let readings = holders.values().filter_map(|held| held.as_ref().ok()).flat_map(|a| a.readings.values());
             let found: Vec<&Found> =
                 readings.filter_map(|reading| reading.as_ref().ok()).flat_map(|reading| &reading.found).collect();
             shared_of(found, self.profiles, &options.terms)
         };
-        (shared.retained, shared.foreign_bytes) = (retained, foreign_bytes);
+        (shared.retained, shared.foreign_bytes, shared.members) = (retained, foreign_bytes, members);
+        shared.key_admits = key_admits;
+        shared.opt_in.extend(opt_in);
         let declared = Declared { profiles: self.profiles, baseline, shared: &shared };
         let facts = self.plan_shared(&declared, &holders, options, &mut plan);
         self.block_removals(&declared, &mut plan);
         plan.notes.extend(policy_notes(&declared));
+        self.look_at_delivery(&declared, &holders, selection, &mut plan);
 
         let ways_in: Vec<_> = targets
             .into_iter()
             .enumerate()
             .map(|(index, account)| (index, account, entered.remove(&account.id)))
             .collect();
-        let mut plans: Vec<(usize, (Plan, Facts))> = stream::iter(ways_in)
+        let mut plans: Vec<(usize, OwnPlan)> = stream::iter(ways_in)
             .map(|(index, account, way_in)| {
                 let held = holders.get(&account.id);
                 let (declared, facts) = (&declared, &facts);
                 async move {
+                    let nothing = |plan: Plan| OwnPlan { plan, named: Facts::new(), addresses: Vec::new() };
                     let unreadable = |error: &OpError| {
                         let unreadable = vec![unreadable_account(account.id, error)];
-                        (Plan { unreadable, ..Plan::default() }, Facts::new())
+                        nothing(Plan { unreadable, ..Plan::default() })
                     };
                     let plan = match (held, way_in) {
                         (Some(Ok(held)), _) => self.plan_own(account, declared, held, facts, options),
@@ -183,7 +251,7 @@ impl<'a> Survey<'a> {
                             self.plan_own(account, declared, &read, facts, options)
                         }
                         (None, Some(Err(error))) => unreadable(&error),
-                        (None, None) => (Plan::default(), Facts::new()),
+                        (None, None) => nothing(Plan::default()),
                     };
                     self.events.tell(Event::AccountRead { account: account.id });
                     (index, plan)
@@ -193,10 +261,15 @@ impl<'a> Survey<'a> {
             .collect()
             .await;
         plans.sort_by_key(|(index, _)| *index);
+        let mut addresses: Vec<Address> = match selection.names_targets() {
+            true => facts.keys().cloned().collect(),
+            false => Vec::new(),
+        };
         let mut named: Facts = facts.into_iter().filter(|(address, _)| selection.names(address)).collect();
-        for (_, (account_plan, own)) in plans {
-            plan.extend(account_plan);
-            named.extend(own);
+        for (_, own) in plans {
+            plan.extend(own.plan);
+            named.extend(own.named);
+            addresses.extend(own.addresses);
         }
         for (id, held) in &holders {
             let planned = self.profiles.account(*id).is_some_and(|a| a.baseline && selection.takes_account(a));
@@ -210,11 +283,16 @@ impl<'a> Survey<'a> {
         // A cell that holds both what is shared and what is not was planned twice.
         let mut cells = BTreeSet::new();
         plan.unreadable.retain(|unreadable| cells.insert((unreadable.target.clone(), unreadable.service)));
+        // Leave that is given in this run has not had the time to do its work.
+        let given: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
+        plan.undelivered.retain(|one| one.address.kind != Kind::ConfigAuthorization || !given.contains(&one.address));
         plan.undelivered.sort();
         plan.undelivered.dedup();
+        plan.exposed.sort();
+        plan.exposed.dedup();
         plan.notes.sort();
         plan.notes.dedup();
-        (plan, named)
+        Look { plan, named, addresses }
     }
 
     /// Who and where.
@@ -223,22 +301,19 @@ impl<'a> Survey<'a> {
     }
 
     /// Enters accounts and lists their Regions.
-    async fn enter_all(
-        &self,
-        accounts: &[&Account],
-        known: Option<&Known>,
-    ) -> BTreeMap<AccountId, Result<WayIn, OpError>> {
+    async fn enter_all(&self, accounts: &[&Account], known: Option<&Known>) -> Entered {
         stream::iter(accounts.to_vec())
             .map(|account| async move {
                 if let Some(regions) = known.and_then(|known| known.regions.get(&account.id)) {
                     let entered = self.chain.enter(account, Access::Read).await.inspect_err(|error| {
                         self.events.tell(Event::AccountFailed { error: error.clone() });
                     });
-                    let (regions, enabled) = (regions.clone(), regions.clone());
+                    let enabled = EnabledRegions { all: regions.clone(), ..EnabledRegions::default() };
+                    let regions = regions.clone();
                     return (account.id, entered.map(|session| WayIn { session, enabled, regions }));
                 }
                 let way_in = self.enter(account).await.map(|(session, enabled)| {
-                    let regions = enabled.iter().filter(|region| account.regions.holds(region)).cloned().collect();
+                    let regions = enabled.all.iter().filter(|region| account.regions.holds(region)).cloned().collect();
                     WayIn { session, enabled, regions }
                 });
                 (account.id, way_in)
@@ -249,7 +324,7 @@ impl<'a> Survey<'a> {
     }
 
     /// What is known of Regions by now.
-    fn regions_of(&self, entered: &BTreeMap<AccountId, Result<WayIn, OpError>>, baseline: &Baseline) -> Known {
+    fn regions_of(&self, entered: &Entered, baseline: &Baseline) -> Known {
         let regions: BTreeMap<AccountId, Vec<Region>> =
             entered.iter().filter_map(|(id, way_in)| Some((*id, way_in.as_ref().ok()?.regions.clone()))).collect();
         let counted = regions.iter().filter(|(id, _)| self.gets_baseline(**id));
@@ -258,12 +333,14 @@ impl<'a> Survey<'a> {
         if let Some(Ok(security)) = entered.get(&self.profiles.security) {
             // What comes from elsewhere is received, too.
             let fallback = baseline.events.as_ref().and_then(|events| events.fallback_region.clone());
-            if hub.iter().any(|region| !security.enabled.contains(region)) {
+            if hub.iter().any(|region| !security.enabled.all.contains(region)) {
                 hub.extend(fallback);
             }
-            hub.retain(|region| security.enabled.contains(region));
+            hub.retain(|region| security.enabled.all.contains(region));
         }
-        Known { regions, hub: hub.into_iter().collect() }
+        let entered = entered.values().filter_map(|way_in| way_in.as_ref().ok());
+        let opt_in = entered.flat_map(|way_in| &way_in.enabled.opt_in).cloned().collect();
+        Known { regions, hub: hub.into_iter().collect(), opt_in }
     }
 
     fn gets_baseline(&self, id: AccountId) -> bool {
@@ -274,7 +351,7 @@ impl<'a> Survey<'a> {
     fn shared(&self, known: &Known) -> Shared {
         let counted = known.regions.iter().filter(|(id, _)| self.gets_baseline(**id));
         let regions = counted.map(|(id, regions)| (*id, regions.clone())).collect();
-        Shared { regions, hub: known.hub.clone(), ..Shared::default() }
+        Shared { regions, hub: known.hub.clone(), opt_in: known.opt_in.clone(), ..Shared::default() }
     }
 
     /// Plans what other accounts depend on, each thing in its holder's account, in the order of the table.
@@ -315,7 +392,7 @@ impl<'a> Survey<'a> {
         read: &AccountReading,
         facts: &Facts,
         options: &SurveyOptions,
-    ) -> (Plan, Facts) {
+    ) -> OwnPlan {
         let place = Place { account, regions: &read.regions };
         // Only a holder has any: the others are spared working it out.
         let held = Service::ALL.iter().filter(|service| service.holder(self.profiles) == Some(account.id));
@@ -330,9 +407,15 @@ impl<'a> Survey<'a> {
             plan.notes.push(Note { target, topic: "override".to_owned(), text: one.words() });
         }
         plan.regions.insert(account.id, read.regions.clone());
-        plan.scope = Scope { accounts: 1, targets: read.regions_read };
+        plan.scope = Scope { accounts: 1, targets: read.regions_read, most: read.regions_read };
+        plan.notes.extend(read.notes.iter().cloned());
+        let mut addresses = Vec::new();
+        if options.selection.names_targets() {
+            let found = read.readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|r| &r.found);
+            addresses.extend(own.keys().cloned().chain(found.map(|found| found.address.clone())));
+        }
         own.retain(|address, _| options.selection.names(address));
-        (plan, own)
+        OwnPlan { plan, named: own, addresses }
     }
 
     /// Accounts that our statements admit and the profiles no longer name.
@@ -342,23 +425,21 @@ impl<'a> Survey<'a> {
         }
         let ids: Vec<String> = declared.shared.retained.iter().map(ToString::to_string).collect();
         for address in declared.shared.foreign_bytes.keys() {
-            plan.blocked.push(Blocked {
-                address: address.clone(),
-                reason: format!(
-                    "its policy admits {}, which get no baseline by profiles.toml: dropping an account loses its logs",
-                    ids.join(", ")
-                ),
-                hint: Some("name it in profiles.toml again, or say --allow-remove-accounts".to_owned()),
-            });
+            let reason = format!(
+                "its policy admits {}, which get no baseline by profiles.toml: dropping an account loses its logs",
+                ids.join(", ")
+            );
+            let hint = "name it in profiles.toml again, or say --allow-remove-accounts".to_owned();
+            plan.blocked.push(Blocked::new(address.clone(), reason, Some(hint)));
         }
     }
 
-    async fn enter(&self, account: &Account) -> Result<(Session, Vec<Region>), OpError> {
+    async fn enter(&self, account: &Account) -> Result<(Session, EnabledRegions), OpError> {
         let entered = async {
             let session = self.chain.enter(account, Access::Read).await?;
             let regions = match &account.regions.list {
-                Some(list) => list.clone(),
-                None => enabled_regions(&session, self.profiles.partition).await?,
+                Some(list) => EnabledRegions { all: list.clone(), ..EnabledRegions::default() },
+                None => enabled_regions(&session, self.profiles.partition, self.chain.homes()).await?,
             };
             Ok((session, regions))
         }
@@ -377,14 +458,14 @@ impl<'a> Survey<'a> {
         declared: &Declared<'_>,
         options: &SurveyOptions,
     ) -> AccountReading {
-        let WayIn { session, regions, .. } = way_in;
-        let place = Place { account, regions: &regions };
+        let WayIn { session, regions, .. } = &way_in;
+        let place = Place { account, regions };
         let selected = account.baseline && options.selection.takes_account(account);
         let mut cells: Vec<(Service, Target, Sake)> = Vec::new();
         let own_baseline = declared.baseline.of(account);
         let own = Declared { baseline: &own_baseline, ..*declared };
         for service in Service::ALL {
-            let own_regions = declared.baseline.regions_of(account, *service, &regions);
+            let own_regions = declared.baseline.regions_of(account, *service, regions);
             let mut targets = service.cells(&own, &Place { account, regions: &own_regions });
             targets.retain(|target| selected && options.selection.takes_cell(*service, target));
             let mut shared = Vec::new();
@@ -417,7 +498,7 @@ impl<'a> Survey<'a> {
         self.events.tell(Event::RegionsListed { account: account.id, regions: regions_read });
         let readings = stream::iter(cells)
             .map(|(service, target, sake)| {
-                let (session, regions, own) = (&session, &regions, &own);
+                let own = &own;
                 async move {
                     self.events.tell(Event::CellStarted { service, target: target.clone() });
                     let (declared, regions) = match sake {
@@ -425,16 +506,35 @@ impl<'a> Survey<'a> {
                         Sake::Others => (declared, regions.clone()),
                     };
                     let place = &Place { account, regions: &regions };
-                    let reading = service.observe(&Cell { session, target: &target, declared, place }).await;
+                    let mut reading = observe(service, &Cell { session, target: &target, declared, place }).await;
+                    if let Ok(reading) = &mut reading {
+                        expose(reading, declared);
+                    }
                     self.events.tell(Event::CellRead { service, target: target.clone(), readable: reading.is_ok() });
                     ((service, target), reading)
                 }
             })
             .buffer_unordered(CELLS_AT_ONCE)
-            .collect()
-            .await;
-        AccountReading { regions, regions_read, readings }
+            .collect();
+        let behind = behind::left_behind(account, &way_in, declared, options);
+        let (readings, notes) = future::join(readings, behind).await;
+        AccountReading { regions: way_in.regions, regions_read, readings, notes }
     }
+}
+
+/// How long a role that was made a moment ago is given to be shown by its ARN.
+const NEW_ROLE: Duration = Duration::from_secs(5);
+
+/// Reads a cell; a second time where a policy seems to name somebody who is gone, since a new role reads so, too.
+async fn observe(service: Service, cell: &Cell<'_>) -> Result<Reading, OpError> {
+    let mut reading = service.observe(cell).await?;
+    if !gone_principals(&reading.found, cell.target).is_empty() {
+        cell.session.clock().sleep(NEW_ROLE).await;
+        reading = service.observe(cell).await?;
+        let gone = gone_principals(&reading.found, cell.target);
+        reading.notes.extend(gone);
+    }
+    Ok(reading)
 }
 
 /// The accounts that hold something for all the others, each once.
@@ -446,81 +546,6 @@ fn holders(profiles: &Profiles) -> Vec<AccountId> {
         }
     }
     ids
-}
-
-/// Whether a cell of a holder has to be read for the sake of others: key and bucket always, and in each Region that the
-/// run is not narrowed away from what events and members depend on.
-fn is_needed(service: Service, target: &Target, declared: &Declared<'_>, selection: &Selection) -> bool {
-    let home = target.region == declared.profiles.home_region;
-    let fallback = declared.baseline.events.as_ref().and_then(|events| events.fallback_region.as_ref());
-    let dependents: &[Service] = match service {
-        Service::Kms | Service::S3 if home => return true,
-        Service::Guardduty if declared.baseline.guardduty.as_ref().is_some_and(|g| g.membership) => {
-            &[Service::Guardduty]
-        }
-        Service::Guardduty => &[],
-        _ => &[Service::Eventbridge, Service::Sns, Service::Lambda, Service::Sqs],
-    };
-    let dependent_regions = |dependent: Service| match (dependent, fallback) {
-        // Events come here from Regions that are not this one.
-        (Service::Eventbridge, Some(fallback)) if *fallback == target.region => known_regions(declared),
-        _ => vec![&target.region],
-    };
-    dependents.iter().any(|dependent| {
-        dependent_regions(*dependent).iter().any(|region| selection.takes_service_in(*dependent, region))
-    })
-}
-
-/// The cells of an account without which what is selected there cannot be compared: it names something in them by an ARN
-/// that only AWS knows.
-fn referred(
-    account: &Account,
-    declared: &Declared<'_>,
-    place: &Place<'_>,
-    selection: &Selection,
-) -> BTreeSet<(Service, Target)> {
-    let mut cells = BTreeSet::new();
-    for mut desired in desired_of(account, declared, place.regions, &BTreeSet::new()) {
-        if !selection.takes(&desired.address) {
-            continue;
-        }
-        for reference in desired.spec.references() {
-            if let Reference::To(address) = reference
-                && address.target.account == account.id
-            {
-                cells.insert((address.kind.service(), address.target.clone()));
-            }
-        }
-    }
-    cells
-}
-
-/// Every Region that gets the baseline in some account, as far as this run knows.
-fn known_regions<'a>(declared: &Declared<'a>) -> Vec<&'a Region> {
-    declared.shared.regions.values().flatten().chain(&declared.shared.hub).collect()
-}
-
-/// What an account should hold for itself.
-fn desired_of(
-    account: &Account,
-    declared: &Declared<'_>,
-    regions: &[Region],
-    besides: &BTreeSet<Address>,
-) -> Vec<Desired> {
-    let baseline = declared.baseline.of(account);
-    let own = Declared { baseline: &baseline, ..*declared };
-    let mut all: Vec<Desired> = Vec::new();
-    for service in Service::ALL {
-        let regions = declared.baseline.regions_of(account, *service, regions);
-        all.extend(service.desire(&own, &Place { account, regions: &regions }));
-    }
-    all.retain(|desired| !desired.shared);
-    // What an override leaves out here is not waited for.
-    let here: BTreeSet<Address> = all.iter().map(|desired| desired.address.clone()).collect();
-    for desired in &mut all {
-        desired.requires.retain(|it| it.target.account != account.id || here.contains(it) || besides.contains(it));
-    }
-    all
 }
 
 /// Part of what an account should hold.

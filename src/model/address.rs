@@ -106,6 +106,21 @@ impl AddressGlob {
         AddressGlob::from_str(&head.join("/")).map_or(true, |g| g.exact.is_match(&text) || g.below.is_match(&text))
     }
 
+    /// The same of a kind in this place.
+    pub fn touches_kind(&self, target: &Target, kind: Kind) -> bool {
+        let head: Vec<&str> = self.text.split('/').take(3).collect();
+        if head.iter().any(|segment| segment.contains("**") || has_class_with_separator(segment)) {
+            return true;
+        }
+        let text = format!("{target}/{kind}");
+        AddressGlob::from_str(&head.join("/")).map_or(true, |glob| glob.touches_text(&text))
+    }
+
+    /// Whether the glob matches a text, or what the text is below.
+    pub(crate) fn touches_text(&self, text: &str) -> bool {
+        self.exact.is_match(text) || self.below.is_match(text)
+    }
+
     /// The glob as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

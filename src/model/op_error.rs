@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Region};
+use super::{AccountId, Region, printable, shown};
 
 /// What went wrong with a call, as far as the next step depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Fault {
     Interrupted,
     /// The tool refused the call itself: nothing was sent.
     Refused,
+    /// AWS made the change but for a part of it.
+    Partial,
     /// Anything else AWS answered.
     Other,
 }
@@ -68,9 +70,31 @@ pub struct OpError {
 }
 
 impl OpError {
-    /// Whether the answer's code is one of these.
+    /// Whether the answer's code is one of these, with or without `Exception` at its end: services and their protocols
+    /// differ in that.
     pub fn has_code(&self, codes: &[&str]) -> bool {
-        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+        self.code.as_deref().is_some_and(|code| is_code(code, codes))
+    }
+
+    /// Whether the message says one of these, whatever its case, spaces and punctuation. Only where the code does not
+    /// tell: AWS's messages are written for people, and differ from those that are documented.
+    pub fn says(&self, texts: &[&str]) -> bool {
+        is_said(&self.message, texts)
+    }
+
+    /// Spells out what a terminal would obey in every text of an error that was read from a file.
+    pub(crate) fn tame(&mut self) {
+        let OpError { role, service, operation, code, message, request_id, hint, .. } = self;
+        let texts = [service, operation, message].into_iter();
+        for text in texts.chain([role, code, request_id, hint].into_iter().flatten()) {
+            *text = printable(std::mem::take(text));
+        }
+    }
+
+    /// Whether AWS itself answered that the Region has not got what was asked for. A name that does not resolve is not
+    /// enough: that can be the network.
+    pub fn is_not_offered(&self) -> bool {
+        self.fault == Fault::NotOffered && self.code.is_some()
     }
 
     /// What two failures share when they have the same cause: everything but the place and the request.
@@ -81,13 +105,15 @@ impl OpError {
 
 impl fmt::Display for OpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{} in {}/{}", self.service, self.operation, self.account, self.region)?;
+        // Of an answer, or of a file that somebody made look like one: nothing in it moves a cursor.
+        let (service, operation, message) = (shown(&self.service), shown(&self.operation), shown(&self.message));
+        write!(f, "{service}:{operation} in {}/{}", self.account, self.region)?;
         if let Some(role) = &self.role {
-            write!(f, " as {role}")?;
+            write!(f, " as {}", shown(role))?;
         }
         match &self.code {
-            Some(code) => write!(f, ": {code}: {}", self.message)?,
-            None => write!(f, ": {}", self.message)?,
+            Some(code) => write!(f, ": {}: {message}", shown(code))?,
+            None => write!(f, ": {message}")?,
         }
         if self.attempts > 1 {
             write!(f, " ({} attempts)", self.attempts)?;
@@ -97,3 +123,33 @@ impl fmt::Display for OpError {
 }
 
 impl std::error::Error for OpError {}
+
+/// Whether a code is one of these, with or without `Exception` at its end.
+pub(crate) fn is_code(code: &str, codes: &[&str]) -> bool {
+    fn plain(code: &str) -> &str {
+        code.strip_suffix("Exception").unwrap_or(code)
+    }
+    codes.iter().any(|one| plain(one) == plain(code))
+}
+
+/// Whether a message says one of these, see [`OpError::says`].
+pub(crate) fn is_said(message: &str, texts: &[&str]) -> bool {
+    let plain =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let message = plain(message);
+    texts.iter().any(|text| message.contains(&plain(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_words_are_told_by_what_they_mean_and_not_by_how_they_are_spelt() {
+        assert!(is_code("NotFound", &["NotFoundException"]) && is_code("NotFoundException", &["NotFound"]));
+        assert!(!is_code("NotFound", &["NoSuchEntity"]));
+        assert!(is_said("a publishingDestination already exists", &["publishing destination"]));
+        assert!(is_said("Explicit deny in a Service-Control Policy", &["service control policy"]));
+        assert!(!is_said("a detector", &["publishing destination"]));
+    }
+}

@@ -67,7 +67,7 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
         }
         for reason in refusals {
             held.insert(change.address.clone());
-            blocked.push(Blocked { address: change.address.clone(), reason: format!("refused: {reason}"), hint: None });
+            blocked.push(Blocked::new(change.address.clone(), format!("refused: {reason}"), None));
         }
     }
     // What requires a refused change is not started either, however long the chain.
@@ -75,11 +75,8 @@ pub fn check(mut plan: Plan, profiles: &Profiles, terms: &Terms) -> Plan {
         let before = held.len();
         for change in plan.changes.iter().filter(|change| !held.contains(&change.address)).collect::<Vec<_>>() {
             if let Some(because) = change.requires.iter().find(|required| held.contains(*required)) {
-                blocked.push(Blocked {
-                    address: change.address.clone(),
-                    reason: format!("it requires {because}, which is refused"),
-                    hint: None,
-                });
+                let reason = format!("it requires {because}, which is refused");
+                blocked.push(Blocked::new(change.address.clone(), reason, None).waiting_for(because.clone()));
                 held.insert(change.address.clone());
             }
         }

@@ -1,5 +1,7 @@
 //! One diff for every kind: two documents, field by field.
 
+mod statements;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -47,14 +49,12 @@ pub fn diff(before: &Value, after: &Value) -> Vec<FieldChange> {
 }
 
 fn walk(before: &Value, after: &Value, path: &mut Vec<String>, changes: &mut Vec<FieldChange>) {
-    if before == after {
+    if before == after || (statements::names_actions(path) && statements::same_actions(before, after)) {
         return;
     }
-    match (children(before), children(after)) {
-        (Some(old), Some(new)) => descend(&old, &new, path, changes),
-        (Some(old), None) if after.is_null() && !old.is_empty() => descend(&old, &[], path, changes),
-        (None, Some(new)) if before.is_null() && !new.is_empty() => descend(&[], &new, path, changes),
-        _ => changes.extend(leaf(before, after).map(|kind| FieldChange { path: path.clone(), kind })),
+    match parts(before, after, path) {
+        Some(Parts { old, new }) => descend(&old, &new, path, changes),
+        None => changes.extend(leaf(before, after).map(|kind| FieldChange { path: path.clone(), kind })),
     }
 }
 
@@ -67,7 +67,14 @@ fn leaf(before: &Value, after: &Value) -> Option<FieldChangeKind> {
     }
 }
 
+/// The parts of a value, by their names.
 type Children<'a> = Vec<(String, &'a Value)>;
+
+/// The parts of two values that are compared part by part.
+struct Parts<'a> {
+    old: Children<'a>,
+    new: Children<'a>,
+}
 
 fn descend(old: &[(String, &Value)], new: &[(String, &Value)], path: &mut Vec<String>, changes: &mut Vec<FieldChange>) {
     let keys: BTreeSet<&String> = old.iter().chain(new).map(|(key, _)| key).collect();
@@ -81,37 +88,37 @@ fn descend(old: &[(String, &Value)], new: &[(String, &Value)], path: &mut Vec<St
     }
 }
 
-/// What a value is made of, if it has parts that can be named: an object's fields, or a list's items that each carry a
-/// name of their own. Other lists are compared whole.
-fn children(value: &Value) -> Option<Children<'_>> {
-    match value {
-        Value::Object(fields) => Some(fields.iter().map(|(key, value)| (key.clone(), value)).collect()),
-        Value::Array(items) if !items.is_empty() => {
-            let named: Children<'_> = items
-                .iter()
-                .map(|item| Some((item.get("Sid").and_then(Value::as_str)?.to_owned(), item)))
-                .collect::<Option<_>>()
-                .or_else(|| statements(items))?;
-            let names: BTreeSet<&String> = named.iter().map(|(name, _)| name).collect();
-            (names.len() == named.len()).then_some(named)
+/// What two values are made of, if both have parts that can be named: an object's fields, or a list's items that each
+/// carry a name of their own. Other lists are compared whole. A missing value has the parts of the other one, none of
+/// them there.
+fn parts<'a>(before: &'a Value, after: &'a Value, path: &[String]) -> Option<Parts<'a>> {
+    let filled = |value: &&Value| match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            let fields = |fields: &'a serde_json::Map<String, Value>| {
+                fields.iter().map(|(key, value)| (key.clone(), value)).collect::<Children<'a>>()
+            };
+            let (mut old, new) = (fields(old), fields(new));
+            if statements::holds_condition_keys(path) {
+                statements::respell(&mut old, &new);
+            }
+            Some(Parts { old, new })
         }
+        (Value::Object(old), Value::Null) if filled(&before) => {
+            Some(Parts { old: old.iter().map(|(key, value)| (key.clone(), value)).collect(), new: Vec::new() })
+        }
+        (Value::Null, Value::Object(new)) if filled(&after) => {
+            Some(Parts { old: Vec::new(), new: new.iter().map(|(key, value)| (key.clone(), value)).collect() })
+        }
+        (Value::Array(old), Value::Array(new)) if filled(&before) && filled(&after) => statements::parts(old, new),
+        (Value::Array(old), Value::Null) if filled(&before) => statements::parts(old, &[]),
+        (Value::Null, Value::Array(new)) if filled(&after) => statements::parts(&[], new),
         _ => None,
     }
-}
-
-/// Policy statements of which some have no name: those go by what they say.
-fn statements(items: &[Value]) -> Option<Children<'_>> {
-    items
-        .iter()
-        .map(|item| {
-            item.get("Effect")?;
-            let name = match item.get("Sid").and_then(Value::as_str) {
-                Some(sid) => sid.to_owned(),
-                None => format!("(no Sid) {item}"),
-            };
-            Some((name, item))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -200,6 +207,50 @@ mod tests {
         let changes = diff(&before, &after);
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0].path, ["policy", "Statement", "B", "Action"]);
+    }
+
+    #[test]
+    fn a_statement_without_a_sid_or_with_a_sid_twice_is_told_apart_from_the_others() {
+        let named = |sid: &str, action: &str| json!({"Sid": sid, "Effect": "Allow", "Action": action});
+        let nameless = |action: &str| json!({"Effect": "Allow", "Action": action});
+        let policy = |statements: Vec<Value>| json!({"policy": {"Statement": statements}});
+        let told = |before: Vec<Value>, after: Vec<Value>| {
+            let changes = diff(&policy(before), &policy(after));
+            changes.iter().map(|change| change.path[2..].join(" / ")).collect::<Vec<_>>()
+        };
+        // The same Sid twice, of which one is changed.
+        let before = vec![named("A", "s3:Get*"), named("A", "s3:Put*"), named("B", "s3:List*")];
+        let after = vec![named("A", "s3:Put*"), named("A", "s3:Delete*"), named("B", "s3:List*")];
+        assert_eq!(told(before.clone(), after), ["A (2) / Action"]);
+        // One of them goes, and the other is as it was.
+        let after = vec![named("A", "s3:Put*"), named("B", "s3:List*")];
+        assert_eq!(told(before, after), ["A (2) / Action", "A (2) / Effect", "A (2) / Sid"]);
+        // Without a Sid, also twice the same, beside ones that have one.
+        let before = vec![nameless("s3:Get*"), nameless("s3:Get*"), named("B", "s3:List*")];
+        let after = vec![nameless("s3:Get*"), named("B", "s3:Put*")];
+        let gone = "(no Sid) {\"Action\":\"s3:Get*\",\"Effect\":\"Allow\"} (2)";
+        assert_eq!(
+            told(before, after),
+            [format!("{gone} / Action"), format!("{gone} / Effect"), "B / Action".to_owned()]
+        );
+        // A Sid that is empty is none.
+        let empty = json!({"Sid": "", "Effect": "Allow", "Action": "s3:Get*"});
+        assert_eq!(told(vec![empty.clone(), empty.clone()], vec![empty.clone(), empty]), [""; 0]);
+    }
+
+    #[test]
+    fn actions_and_condition_keys_that_are_spelt_otherwise_do_not_differ() {
+        let statement = |action: &str, key: &str, account: &str| {
+            json!({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": [action],
+                "Condition": {"StringEquals": {key: account}}}]})
+        };
+        let one = statement("s3:PutObject", "aws:SourceAccount", "1");
+        assert!(diff(&one, &statement("S3:putobject", "AWS:SourceAccount", "1")).is_empty());
+        let changes = diff(&one, &statement("s3:putObject", "aws:sourceaccount", "2"));
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(changes[0].path.last().unwrap(), "aws:sourceaccount");
+        let changes = diff(&one, &statement("s3:GetObject", "aws:SourceAccount", "1"));
+        assert_eq!(changes.len(), 1, "{changes:?}");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 
-use super::{Action, Blocked, Change, FieldChange, FieldChangeKind, Orphan, Plan, Unreadable};
+use super::{Action, Blocked, Change, Exempt, FieldChange, FieldChangeKind, Orphan, Plan, Unreadable};
 use crate::model::{AccountId, Address, Fault, OpError, Region};
-use crate::services::{Kind, Note, Service, Undelivered};
+use crate::services::{Exposed, Kind, Note, Service, Undelivered};
 
 /// The version of the document's shape.
 pub const FORMAT: u32 = 1;
@@ -38,7 +38,8 @@ impl PlanDocument<'_> {
         map.serialize_entry("blocked", &Each(&plan.blocked, |blocked| HeldEntry::blocked(plan, blocked)))?;
         map.serialize_entry("changes", &Each(&plan.changes, |change| ChangeEntry::new(plan, change)))?;
         map.serialize_entry("complete", &plan.complete())?;
-        map.serialize_entry("exempt", &[(); 0])?;
+        map.serialize_entry("exempt", &Each(&plan.exempt, |exempt| ExemptEntry::new(plan, exempt)))?;
+        map.serialize_entry("exposed", &Each(&plan.exposed, |exposed| ExposedEntry::new(plan, exposed)))?;
         map.serialize_entry("format", &FORMAT)?;
         map.serialize_entry("notes", &Each(&plan.notes, |note| NoteEntry::new(plan, note)))?;
         map.serialize_entry("orphans", &Each(&plan.orphans, |orphan| OrphanEntry::new(plan, orphan)))
@@ -82,7 +83,7 @@ impl Summary {
         Summary {
             create: plan.count(Action::Create),
             delete: plan.count(Action::Delete),
-            exempt: 0,
+            exempt: plan.exempt.len(),
             in_sync: plan.in_sync,
             unreadable: plan.unreadable.len(),
             update: plan.count(Action::Update),
@@ -164,6 +165,8 @@ pub(super) struct HeldEntry<'a> {
     name: &'a str,
     reason: &'a str,
     region: &'a Region,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<&'a Address>,
 }
 
 impl<'a> HeldEntry<'a> {
@@ -177,15 +180,83 @@ impl<'a> HeldEntry<'a> {
             name: &address.name,
             reason,
             region: &address.target.region,
+            waits_for: None,
         }
     }
 
     pub(super) fn blocked(plan: &'a Plan, blocked: &'a Blocked) -> Self {
-        HeldEntry::new(plan, &blocked.address, &blocked.reason, blocked.hint.as_deref())
+        let entry = HeldEntry::new(plan, &blocked.address, &blocked.reason, blocked.hint.as_deref());
+        HeldEntry { waits_for: blocked.waits_for.as_ref(), ..entry }
     }
 
     pub(super) fn undelivered(plan: &'a Plan, waiting: &'a Undelivered) -> Self {
         HeldEntry::new(plan, &waiting.address, &waiting.reason, Some(&waiting.hint))
+    }
+}
+
+/// Something that somebody else opens, blocks, expires or reroutes.
+#[derive(Serialize)]
+pub(super) struct ExposedEntry<'a> {
+    account: AccountId,
+    account_name: Cow<'a, str>,
+    address: &'a Address,
+    digest: &'a str,
+    hint: &'a str,
+    kind: Kind,
+    name: &'a str,
+    reason: &'a str,
+    region: &'a Region,
+}
+
+impl<'a> ExposedEntry<'a> {
+    pub(super) fn new(plan: &'a Plan, exposed: &'a Exposed) -> Self {
+        let Exposed { address, reason, hint, digest } = exposed;
+        ExposedEntry {
+            account: address.target.account,
+            account_name: name(plan, address.target.account),
+            address,
+            digest,
+            hint,
+            kind: address.kind,
+            name: &address.name,
+            reason,
+            region: &address.target.region,
+        }
+    }
+}
+
+/// Something that is exposed, and that somebody accepted for a while.
+#[derive(Serialize)]
+pub(super) struct ExemptEntry<'a> {
+    account: AccountId,
+    account_name: Cow<'a, str>,
+    address: &'a Address,
+    digest: &'a str,
+    exposed: &'a str,
+    kind: Kind,
+    name: &'a str,
+    owner: &'a str,
+    reason: &'a str,
+    region: &'a Region,
+    until: &'a str,
+}
+
+impl<'a> ExemptEntry<'a> {
+    pub(super) fn new(plan: &'a Plan, exempt: &'a Exempt) -> Self {
+        let Exempt { address, digest, exposed, reason, owner, until } = exempt;
+        ExemptEntry {
+            account: address.target.account,
+            account_name: name(plan, address.target.account),
+            address,
+            digest,
+            exposed,
+            kind: address.kind,
+            name: &address.name,
+            owner,
+            reason,
+            region: &address.target.region,
+            until,
+        }
     }
 }
 

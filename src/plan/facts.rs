@@ -7,6 +7,8 @@ use crate::model::{Address, Arn};
 pub enum Fact {
     /// It exists.
     Present(Arn),
+    /// It exists, and cannot be used by anything that is made now.
+    Unusable(Arn),
     /// This plan makes it.
     Coming,
     /// It does not exist, and the selection leaves it out.

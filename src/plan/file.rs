@@ -9,6 +9,7 @@
 mod read;
 mod write;
 
+pub(crate) use read::tame;
 pub use read::{MOST_BYTES, PlanFileError};
 pub use write::Content;
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Blocked, Change, Fact, Facts, Orphan, Plan, Selection, Unreadable};
 use crate::config::{Account, Profiles};
 use crate::model::{Address, OpError, Target};
-use crate::services::{Desired, Found, Kept, Ownership, Reading, Reference, Service, Shared, Spec, Terms, Undelivered};
+use crate::services::{
+    Desired, Exposed, Found, Kept, Kind, Ownership, Reading, Reference, Service, Shared, Spec, Taken, Terms,
+    Undelivered, guardduty,
+};
 
 /// One account: what should be there, and what was read.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +59,9 @@ pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
                 let selected = reading.undelivered.iter().filter(|waiting| planner.selected(&waiting.address));
                 let undelivered: Vec<Undelivered> = selected.cloned().collect();
                 planner.plan.undelivered.extend(undelivered);
+                let exposed = reading.exposed.iter().filter(|exposed| planner.selected(&exposed.address));
+                let exposed: Vec<Exposed> = exposed.cloned().collect();
+                planner.plan.exposed.extend(exposed);
             }
             Err(error) => planner.plan.unreadable.push(Unreadable {
                 target: target.clone(),
@@ -64,13 +70,33 @@ pub fn plan_account(view: &AccountView<'_>) -> (Plan, Facts) {
             }),
         }
     }
-    for desired in view.desired {
+    for desired in in_order(view) {
         let fact = planner.decide(desired);
         planner.facts.insert(desired.address.clone(), fact.clone());
         planner.own.insert(desired.address.clone(), fact);
     }
     planner.orphans();
     (planner.plan, planner.own)
+}
+
+/// What should be, in the order in which it is decided: of one kind, what waits for a name that another one holds comes
+/// after that one.
+fn in_order<'a>(view: &AccountView<'a>) -> Vec<&'a Desired> {
+    let mut order: Vec<&Desired> = view.desired.iter().collect();
+    let taken: BTreeSet<&Address> = taken(view.readings).map(|taken| &taken.address).collect();
+    for kind in taken.iter().map(|address| address.kind).collect::<BTreeSet<_>>() {
+        let places: Vec<usize> = (0..order.len()).filter(|place| order[*place].address.kind == kind).collect();
+        let of_kind: Vec<&Desired> = places.iter().map(|place| order[*place]).collect();
+        let (waiting, free): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(|one| taken.contains(&one.address));
+        for (place, one) in places.into_iter().zip(free.into_iter().chain(waiting)) {
+            order[place] = one;
+        }
+    }
+    order
+}
+
+fn taken(readings: &BTreeMap<(Service, Target), Result<Reading, OpError>>) -> impl Iterator<Item = &Taken> {
+    readings.values().filter_map(|reading| reading.as_ref().ok()).flat_map(|reading| &reading.taken)
 }
 
 struct Planner<'a> {
@@ -89,7 +115,7 @@ impl Planner<'_> {
     }
 
     fn block(&mut self, address: &Address, reason: String, hint: Option<String>) {
-        self.plan.blocked.push(Blocked { address: address.clone(), reason, hint });
+        self.plan.blocked.push(Blocked::new(address.clone(), reason, hint));
     }
 
     fn decide(&mut self, desired: &Desired) -> Fact {
@@ -102,7 +128,10 @@ impl Planner<'_> {
             Some(Err(_)) => return Fact::Unreadable,
             Some(Ok(reading)) => reading.found.iter().find(|found| found.address == *address),
         };
-        let present = seen.map_or(Fact::Missing, |found| Fact::Present(found.arn.clone()));
+        let present = seen.map_or(Fact::Missing, |found| match found.spec.is_unusable() {
+            true => Fact::Unusable(found.arn.clone()),
+            false => Fact::Present(found.arn.clone()),
+        });
         if !selected {
             return present;
         }
@@ -121,18 +150,31 @@ impl Planner<'_> {
             );
             return Fact::Blocked;
         }
-        if let Some((reason, hint)) = self.obstacle(desired, seen.is_some()) {
-            self.block(address, reason, hint);
+        if let Some(blocked) = self.obstacle(desired, seen.is_some()) {
+            self.plan.blocked.push(blocked);
             return Fact::Blocked;
         }
         let mut spec = desired.spec.clone();
         self.resolve(&mut spec);
-        if let Some(waiting) = seen.map_or(&spec, |found| &found.spec).undelivered() {
+        // What is not there yet does not wait for anybody: that can be told once it is made.
+        if let Some(waiting) = seen.and_then(|found| found.spec.undelivered()) {
             let (address, Kept { reason, hint }) = (address.clone(), waiting);
             self.plan.undelivered.push(Undelivered { address, reason, hint });
         }
         let Some(found) = seen else {
-            self.change(desired, Action::Create, spec, None);
+            let taken = taken(self.view.readings).find(|taken| taken.address == *address);
+            let freed = taken.and_then(|taken| taken.by.as_ref()).filter(|by| self.is_changed(by)).cloned();
+            match (taken, freed) {
+                (None, _) => self.change(desired, Action::Create, spec, None),
+                (Some(_), Some(by)) => {
+                    let requires = [desired.requires.as_slice(), &[by]].concat();
+                    self.change(&Desired { requires, ..desired.clone() }, Action::Create, spec, None);
+                }
+                (Some(Taken { kept: Kept { reason, hint }, .. }), None) => {
+                    self.block(address, reason.clone(), Some(hint.clone()));
+                    return Fact::Blocked;
+                }
+            }
             return Fact::Coming;
         };
         let account = self.view.account;
@@ -154,29 +196,45 @@ impl Planner<'_> {
         present
     }
 
+    /// Whether it is put right in this plan.
+    fn is_changed(&self, address: &Address) -> bool {
+        self.plan.changes.iter().any(|change| change.address == *address && change.action == Action::Update)
+    }
+
     /// What keeps a resource from being looked at: something it says itself, or a requirement that is not known to be,
     /// or to be coming. What exists does not wait for a requirement that the run was narrowed away from, unless it can
     /// only be compared by that one's ARN.
-    fn obstacle(&self, desired: &Desired, exists: bool) -> Option<(String, Option<String>)> {
+    fn obstacle(&self, desired: &Desired, exists: bool) -> Option<Blocked> {
         if let Some(Kept { reason, hint }) = &desired.obstacle {
-            return Some((reason.clone(), Some(hint.clone())));
+            return Some(Blocked::new(desired.address.clone(), reason.clone(), Some(hint.clone())));
         }
+        let waits = |required: &Address, why: &str, hint: Option<&str>| {
+            let reason = format!("it requires {required}, which {why}");
+            let blocked = Blocked::new(desired.address.clone(), reason, hint.map(str::to_owned));
+            Some(blocked.waiting_for(required.clone()))
+        };
         desired.requires.iter().find_map(|required| match self.facts.get(required) {
             Some(Fact::Present(_) | Fact::Coming) => None,
-            Some(Fact::Unreadable) => Some((format!("it requires {required}, which could not be read"), None)),
-            Some(Fact::Blocked) => Some((format!("it requires {required}, which is blocked"), None)),
+            Some(Fact::Unusable(_)) if exists => None,
+            Some(Fact::Unusable(_)) => {
+                let hint = format!("first see to what this plan says of {required}");
+                waits(required, "cannot be used", Some(&hint))
+            }
+            Some(Fact::Unreadable) => waits(required, "could not be read", None),
+            Some(Fact::Blocked) => waits(required, "is blocked", None),
             Some(Fact::Unread) | None if exists && !refers_to(&desired.spec, required) => None,
-            Some(Fact::Missing | Fact::Unread) | None => Some((
-                format!("it requires {required}, which does not exist and is not selected"),
-                Some("run for that account first, or select it too".to_owned()),
-            )),
+            Some(Fact::Missing | Fact::Unread) | None => waits(
+                required,
+                "does not exist and is not selected",
+                Some("run for that account first, or select it too"),
+            ),
         })
     }
 
     fn resolve(&self, spec: &mut Spec) {
         for reference in spec.references() {
             if let Reference::To(address) = reference
-                && let Some(Fact::Present(arn)) = self.facts.get(address)
+                && let Some(Fact::Present(arn) | Fact::Unusable(arn)) = self.facts.get(address)
             {
                 *reference = Reference::Is(arn.clone());
             }
@@ -270,8 +328,14 @@ pub fn shared_of<'a>(found: impl IntoIterator<Item = &'a Found>, profiles: &Prof
     let mut shared = Shared::default();
     let declared: BTreeSet<_> = profiles.baselined().map(|account| account.id).collect();
     for found in found {
+        shared.members.extend(guardduty::troubled(found));
         let Some(policy) = found.spec.shared_policy() else { continue };
+        // What a run that is narrowed, or that could not enter an account, does not know of stays admitted.
+        shared.opt_in.extend(policy.opt_in_regions());
         shared.foreign_bytes.insert(found.address.clone(), policy.foreign_bytes());
+        if found.address.kind == Kind::KmsKey {
+            shared.key_admits.extend(policy.services_admitted("kms:GenerateDataKey"));
+        }
         if !terms.allow_remove_accounts {
             shared.retained.extend(policy.admitted().into_iter().filter(|id| !declared.contains(id)));
         }

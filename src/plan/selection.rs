@@ -1,3 +1,9 @@
+//! What a run is narrowed to: by the options of the command line, or to what a plan is about.
+
+mod unmatched;
+
+pub use unmatched::{Offer, Unmatched};
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -135,6 +141,21 @@ impl Selection {
         self.again.is_none()
             && self.takes_service(service)
             && (self.regions.is_empty() || self.regions.iter().any(|glob| glob.matches(region)))
+    }
+
+    /// Whether a plan is looked at again, and nothing else.
+    pub fn looks_again(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// Whether single resources are chosen by their addresses.
+    pub fn names_targets(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
+    /// Whether less than whole accounts is chosen.
+    pub fn narrows_accounts(&self) -> bool {
+        !(self.regions.is_empty() && self.services.is_empty() && self.targets.is_empty())
     }
 
     /// Whether anything is left out at all.

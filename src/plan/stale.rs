@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Action, Change, FieldChange, FieldChangeKind, diff};
-use crate::config::printable;
+use crate::model::printable;
 use crate::services::{Ownership, Spec};
 
 /// Differences that are told in full; of more, only how many there are.

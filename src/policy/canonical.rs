@@ -11,9 +11,22 @@ impl Policy {
     /// statement is.
     #[must_use]
     pub fn canonical(&self) -> Policy {
-        let mut statements: Vec<Statement> = self.statements.iter().map(Statement::canonical).collect();
+        self.in_form(Spelling::Lower)
+    }
+
+    /// The same with the actions and condition keys as their author spelt them (`s3:PutObject`, not `s3:putobject`): to
+    /// be shown to people and sent back, not to be compared.
+    #[must_use]
+    pub fn readable(&self) -> Policy {
+        self.in_form(Spelling::Author)
+    }
+
+    fn in_form(&self, spelling: Spelling) -> Policy {
+        let mut statements: Vec<(Statement, Statement)> =
+            self.statements.iter().map(|statement| (statement.canonical(), statement.in_form(spelling))).collect();
         statements.sort();
-        statements.dedup();
+        statements.dedup_by(|(one, _), (other, _)| one == other);
+        let statements: Vec<Statement> = statements.into_iter().map(|(_, statement)| statement).collect();
         let version = if statements.iter().any(Statement::has_variables) { &self.version } else { VERSION_2012 };
         Policy { version: version.to_owned(), id: None, statements }
     }
@@ -24,10 +37,36 @@ impl Policy {
     }
 }
 
+/// How words that AWS compares without regard to case are spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// In small letters.
+    Lower,
+    /// As their author did.
+    Author,
+}
+
+impl Spelling {
+    /// A set of words; of two that differ by case alone the first stays.
+    fn set(self, words: &[String]) -> Vec<String> {
+        if self == Spelling::Lower {
+            return lower_set(words);
+        }
+        let mut words = words.to_vec();
+        words.sort_by_cached_key(|word| word.to_ascii_lowercase());
+        words.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        words
+    }
+}
+
 impl Statement {
     /// The statement's part of [`Policy::canonical`].
     #[must_use]
     pub fn canonical(&self) -> Statement {
+        self.in_form(Spelling::Lower)
+    }
+
+    fn in_form(&self, spelling: Spelling) -> Statement {
         Statement {
             sid: self.sid.clone().filter(|sid| !sid.is_empty()),
             effect: self.effect,
@@ -36,14 +75,14 @@ impl Statement {
                 Principals::NotPrincipal(who) => Principals::NotPrincipal(who.canonical()),
             }),
             actions: match &self.actions {
-                Actions::Action(names) => Actions::Action(lower_set(names)),
-                Actions::NotAction(names) => Actions::NotAction(lower_set(names)),
+                Actions::Action(names) => Actions::Action(spelling.set(names)),
+                Actions::NotAction(names) => Actions::NotAction(spelling.set(names)),
             },
             resources: self.resources.as_ref().map(|resources| match resources {
                 Resources::Resource(arns) => Resources::Resource(set(arns.clone())),
                 Resources::NotResource(arns) => Resources::NotResource(set(arns.clone())),
             }),
-            conditions: canonical_conditions(&self.conditions),
+            conditions: conditions_in_form(&self.conditions, spelling),
         }
     }
 
@@ -84,7 +123,7 @@ pub(super) fn account_of_root(principal: &str) -> Option<&str> {
     (!partition.contains(':') && id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
 }
 
-fn canonical_conditions(conditions: &Conditions) -> Conditions {
+fn conditions_in_form(conditions: &Conditions, spelling: Spelling) -> Conditions {
     let mut canonical = Conditions::new();
     for (operator, keys) in conditions.iter().filter(|(_, keys)| !keys.is_empty()) {
         // The values of these two are compared without regard to case.
@@ -94,7 +133,8 @@ fn canonical_conditions(conditions: &Conditions) -> Conditions {
             let values = if is_bool { lower_set(values) } else { set(values.clone()) };
             // Two keys that differ by case alone are never read, but can be built; neither may swallow the other.
             let lower = key.to_ascii_lowercase();
-            let key = if block.contains_key(&lower) { key.clone() } else { lower };
+            let kept = spelling == Spelling::Author || block.contains_key(&lower);
+            let key = if kept { key.clone() } else { lower };
             block.insert(key, values);
         }
         canonical.insert(operator.clone(), block);
@@ -129,6 +169,11 @@ mod tests {
         fn is_idempotent(policy in policy()) {
             let canonical = policy.canonical();
             prop_assert_eq!(canonical.canonical(), canonical);
+        }
+
+        #[test]
+        fn what_is_shown_means_what_is_compared(policy in policy()) {
+            prop_assert_eq!(policy.readable().canonical(), policy.canonical());
         }
 
         #[test]
@@ -183,6 +228,18 @@ mod tests {
         );
         assert!(ours.equivalent(&theirs));
         assert!(ours.to_json().contains("KMS:*"), "the author's spelling is what is sent");
+    }
+
+    #[test]
+    fn what_is_shown_is_spelt_as_its_author_did() {
+        let policy = parse(
+            r#"{"Statement": [{"Sid": "S", "Effect": "Allow", "Principal": "*", "Resource": "*",
+                "Action": ["s3:PutObject", "s3:GetObject", "s3:getobject"],
+                "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]}"#,
+        );
+        let shown = policy.readable().to_json();
+        assert!(shown.contains(r#"["s3:GetObject","s3:PutObject"]"#), "{shown}");
+        assert!(shown.contains("aws:SourceAccount"), "{shown}");
     }
 
     #[test]

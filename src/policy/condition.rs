@@ -143,6 +143,11 @@ pub(super) trait Scope<'c> {
     /// The version of the policy language.
     fn version(&self) -> &str;
 
+    /// Whether nobody here can tell if the request carries the key, and with which value.
+    fn is_untold(&self, _key: &str) -> bool {
+        false
+    }
+
     /// Reads a text of the policy.
     fn pattern(&self, text: &str, wildcards: bool) -> Option<Pattern> {
         Pattern::new(text, self.version(), wildcards, |key| match self.values(key) {
@@ -215,14 +220,27 @@ impl Range {
 
 /// Whether all conditions hold.
 pub(super) fn hold<'c>(conditions: &Conditions, scope: &impl Scope<'c>) -> Match {
-    Match::all(conditions.iter().flat_map(|(name, keys)| {
+    Match::all(each(conditions, scope).map(|(_, held)| held))
+}
+
+/// The keys of those conditions of which it cannot be told whether they hold.
+pub(super) fn untold<'c, 'p>(conditions: &'p Conditions, scope: &impl Scope<'c>) -> Vec<&'p str> {
+    each(conditions, scope).filter(|(_, held)| *held == Match::Unknown).map(|(key, _)| key).collect()
+}
+
+fn each<'c, 'p>(conditions: &'p Conditions, scope: &impl Scope<'c>) -> impl Iterator<Item = (&'p str, Match)> {
+    conditions.iter().flat_map(move |(name, keys)| {
         let operator = Operator::parse(name);
-        keys.iter().map(move |(key, wanted)| match operator {
-            Some(operator) => operator.holds(scope.values(key), wanted, scope),
-            None if name == "Null" => is_null(scope.values(key), wanted),
-            None => Match::Unknown,
+        keys.iter().map(move |(key, wanted)| {
+            let held = match operator {
+                _ if scope.is_untold(key) => Match::Unknown,
+                Some(operator) => operator.holds(scope.values(key), wanted, scope),
+                None if name == "Null" => is_null(scope.values(key), wanted),
+                None => Match::Unknown,
+            };
+            (key.as_str(), held)
         })
-    }))
+    })
 }
 
 fn is_null(actual: &[String], wanted: &[String]) -> Match {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::pattern::Pattern;
 use crate::model::{AccountId, Partition};
 
 /// The version of the policy language that knows policy variables (`${aws:username}`).
@@ -118,6 +119,17 @@ impl Actions {
     pub fn names(&self) -> &[String] {
         match self {
             Actions::Action(names) | Actions::NotAction(names) => names,
+        }
+    }
+
+    /// Whether an action, spelt in full, is one of those that are meant.
+    pub fn hold(&self, action: &str) -> bool {
+        // Variables have no meaning in actions.
+        let pattern = |name: &String| Pattern::new(name, VERSION_2008, true, |_| None);
+        let matches = |name: &String| pattern(name).is_some_and(|pattern| pattern.matches_ignoring_case(action));
+        match self {
+            Actions::Action(names) => names.iter().any(matches),
+            Actions::NotAction(names) => !names.iter().any(matches),
         }
     }
 }

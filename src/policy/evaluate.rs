@@ -43,7 +43,7 @@ pub enum Decision {
 /// action as well is for the caller to know (IAM User Guide, "Policy evaluation logic").
 pub fn evaluate(policy: &Policy, request: &Request<'_>) -> Decision {
     let derived = derived_keys(request.principal);
-    let scope = Context { request, derived: &derived, version: &policy.version };
+    let scope = Context { request, derived: &derived, version: &policy.version, absent: None };
     let mut allowed = None;
     for statement in &policy.statements {
         match (statement.effect, applies(statement, &scope)) {
@@ -59,6 +59,9 @@ struct Context<'a> {
     request: &'a Request<'a>,
     derived: &'a BTreeMap<String, Vec<String>>,
     version: &'a str,
+    /// The keys that the request is known to lack, where not everything is known of it; a `*` at the end stands for any
+    /// rest. `None` where it lacks whatever it was not said to carry.
+    absent: Option<&'a [&'a str]>,
 }
 
 impl<'a> Scope<'a> for Context<'a> {
@@ -72,6 +75,50 @@ impl<'a> Scope<'a> for Context<'a> {
     fn version(&self) -> &str {
         self.version
     }
+
+    fn is_untold(&self, key: &str) -> bool {
+        let Some(absent) = self.absent else { return false };
+        let is_absent = |name: &&str| match name.strip_suffix('*') {
+            Some(start) => key.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)),
+            None => name.eq_ignore_ascii_case(key),
+        };
+        self.values(key).is_empty() && !absent.iter().any(is_absent)
+    }
+}
+
+/// A statement that keeps a request out, or may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Its place in the policy, from 0.
+    pub index: usize,
+    /// Its `Sid`.
+    pub sid: Option<String>,
+    /// Whether it denies for certain; otherwise it cannot be told.
+    pub certain: bool,
+    /// The condition keys on which that hangs.
+    pub untold: Vec<String>,
+}
+
+/// The `Deny` statements that keep a request out, or of which that cannot be told.
+///
+/// The answer has three values, unlike that of [`evaluate()`]: the request's context says what it carries, `absent` what
+/// it is known to lack (a `*` at the end of a key stands for any rest), and nothing is known of any other key.
+pub fn denials(policy: &Policy, request: &Request<'_>, absent: &[&str]) -> Vec<Denial> {
+    let derived = derived_keys(request.principal);
+    let scope = Context { request, derived: &derived, version: &policy.version, absent: Some(absent) };
+    let denying = policy.statements.iter().enumerate().filter(|(_, statement)| statement.effect == Effect::Deny);
+    denying
+        .filter_map(|(index, statement)| {
+            let found = applies(statement, &scope);
+            let untold = match found {
+                Match::No => return None,
+                Match::Yes => Vec::new(),
+                Match::Unknown => condition::untold(&statement.conditions, &scope),
+            };
+            let untold = untold.into_iter().map(str::to_owned).collect();
+            Some(Denial { index, sid: statement.sid.clone(), certain: found == Match::Yes, untold })
+        })
+        .collect()
 }
 
 fn derived_keys(caller: Caller<'_>) -> BTreeMap<String, Vec<String>> {
@@ -260,6 +307,49 @@ mod tests {
         for context in [&[("sts:ExternalId", "Secret")][..], &[]] {
             assert_eq!(ask(&policy, SESSION, "sts:AssumeRole", role, context), Decision::NoMatch);
         }
+    }
+
+    #[test]
+    fn a_denial_is_certain_impossible_or_cannot_be_told() {
+        let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
+        let said = |operator: &str, key: &str, value: &str| {
+            let statement = Statement::deny("D", ["s3:PutObject"]).for_everyone().on(["arn:aws:s3:::logs/*"]);
+            let policy = Policy::new(vec![statement.when(operator, key, [value])]);
+            let principal = Caller::Service("cloudtrail.amazonaws.com");
+            let resource = "arn:aws:s3:::logs/AWSLogs/x";
+            let request = Request { principal, action: "s3:PutObject", resource, context: &context };
+            let found = denials(&policy, &request, &["aws:PrincipalOrgID", "aws:PrincipalTag/*"]);
+            found.into_iter().next().map(|denial| (denial.certain, denial.untold.join(" ")))
+        };
+        let (yes, no) = (Some((true, String::new())), None);
+        let untold = |key: &str| Some((false, key.to_owned()));
+        for (operator, key, value, expected) in [
+            ("StringNotEquals", "aws:PrincipalOrgID", "o-example", yes.clone()),
+            ("StringNotEqualsIfExists", "aws:principalorgid", "o-example", yes.clone()),
+            ("StringEquals", "aws:PrincipalOrgID", "o-example", no.clone()),
+            ("Null", "aws:PrincipalOrgID", "true", yes.clone()),
+            ("StringNotEquals", "aws:PrincipalTag/team", "logs", yes.clone()),
+            ("Bool", "aws:SecureTransport", "false", no.clone()),
+            ("Bool", "aws:SecureTransport", "true", yes.clone()),
+            ("Bool", "aws:PrincipalIsAWSService", "false", no.clone()),
+            ("BoolIfExists", "aws:PrincipalIsAWSService", "true", yes),
+            ("NotIpAddress", "aws:SourceIp", "192.0.2.0/24", untold("aws:SourceIp")),
+            ("NumericLessThan", "s3:TlsVersion", "1.2", untold("s3:TlsVersion")),
+            ("Null", "aws:userid", "true", untold("aws:userid")),
+            ("DateGreaterThan", "aws:CurrentTime", "2026-01-01T00:00:00Z", untold("aws:CurrentTime")),
+        ] {
+            assert_eq!(said(operator, key, value), expected, "{operator} {key} {value}");
+        }
+        // What cannot be told does not matter where something else already fails.
+        let policy = Policy::new(vec![
+            Statement::deny("D", ["s3:*"])
+                .for_everyone()
+                .on(["*"])
+                .when("Bool", "aws:SecureTransport", ["false"])
+                .when("IpAddress", "aws:SourceIp", ["192.0.2.0/24"]),
+        ]);
+        let request = Request { principal: SESSION, action: "s3:PutObject", resource: "x", context: &context };
+        assert!(denials(&policy, &request, &[]).is_empty());
     }
 
     #[test]

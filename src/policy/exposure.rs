@@ -53,7 +53,7 @@ impl Statement {
     }
 }
 
-fn is_narrow(operator: Operator, key: &str, value: &str) -> bool {
+pub(super) fn is_narrow(operator: Operator, key: &str, value: &str) -> bool {
     if value.contains("${") {
         return false;
     }

@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::value::RawValue;
 
 use super::{Actions, Effect, Policy, Principals, Resources, Statement, Who};
 
@@ -10,7 +11,9 @@ use super::{Actions, Effect, Policy, Principals, Resources, Statement, Who};
 pub(super) enum Node {
     Null,
     Bool(bool),
-    Integer(String),
+    /// As it is written, digit by digit: `1.10` and `1.1` are the same number and other texts.
+    Number(String),
+    /// One whose digits are gone: it was read by something that knows numbers, and not texts.
     Fraction,
     Text(String),
     List(Vec<Node>),
@@ -23,11 +26,68 @@ impl Node {
         match self {
             Node::Null => "null",
             Node::Bool(_) => "a boolean",
-            Node::Integer(_) | Node::Fraction => "a number",
+            Node::Number(_) | Node::Fraction => "a number",
             Node::Text(_) => "a string",
             Node::List(_) => "a list",
             Node::Object(_) => "an object",
         }
+    }
+}
+
+/// How deep a document may be: a policy has seven levels, and whatever reads it uses the stack.
+const DEEPEST: usize = 32;
+
+impl Node {
+    /// Reads a text, and keeps its numbers as they are written.
+    pub(super) fn of_text(text: &str) -> Result<Node, serde_json::Error> {
+        Node::of_raw(serde_json::from_str(text)?, 0)
+    }
+
+    fn of_raw(raw: &RawValue, depth: usize) -> Result<Node, serde_json::Error> {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'{' | b'[') if depth == DEEPEST => {
+                Err(serde::de::Error::custom(format!("more than {DEEPEST} lists and objects are in each other")))
+            }
+            Some(b'{') => {
+                let Members(members) = serde_json::from_str(text)?;
+                let members = members.into_iter().map(|(name, raw)| Ok((name, Node::of_raw(raw, depth + 1)?)));
+                members.collect::<Result<_, _>>().map(Node::Object)
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(text)?;
+                items.into_iter().map(|raw| Node::of_raw(raw, depth + 1)).collect::<Result<_, _>>().map(Node::List)
+            }
+            Some(b'-' | b'0'..=b'9') => Ok(Node::Number(text.to_owned())),
+            _ => serde_json::from_str(text),
+        }
+    }
+}
+
+/// An object's members, in their order, and those that stand twice, too.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            all.push(member);
+        }
+        Ok(Members(all))
     }
 }
 
@@ -55,11 +115,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Integer(value.to_string()))
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Integer(value.to_string()))
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node, E> {

@@ -19,6 +19,7 @@ mod exposure;
 mod json;
 mod ownership;
 mod parse;
+mod parties;
 mod pattern;
 mod principal;
 
@@ -27,7 +28,8 @@ pub use document::{
     Actions, Conditions, Effect, Policy, PrincipalType, Principals, Resources, Statement, VERSION_2008, VERSION_2012,
     Who,
 };
-pub use evaluate::{Decision, Request, evaluate};
+pub use evaluate::{Decision, Denial, Request, denials, evaluate};
 pub use ownership::OWNED_SID_PREFIX;
 pub use parse::{Place, PolicyError};
+pub use parties::Party;
 pub use principal::Caller;

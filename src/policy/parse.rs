@@ -65,15 +65,16 @@ impl Place {
 impl Policy {
     /// Reads a document, keeping its spelling and order.
     ///
-    /// A missing `Version` becomes the one that AWS then assumes; booleans and integers among condition values become
-    /// strings, which AWS takes for the same.
+    /// A missing `Version` becomes the one that AWS then assumes; booleans and numbers among condition values become
+    /// strings of the same characters, which AWS takes for the same (IAM User Guide, "Grammar of the IAM JSON policy
+    /// language": quotation marks around them are optional).
     ///
     /// # Errors
     ///
     /// When the text is not JSON or not a policy; also when it holds members that this tool does not know or that
     /// stand twice, since writing the document back without them would change what it means.
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
-        Policy::from_node(serde_json::from_str(text).map_err(PolicyError::Json)?)
+        Policy::from_node(Node::of_text(text).map_err(PolicyError::Json)?)
     }
 
     pub(super) fn from_node(node: Node) -> Result<Policy, PolicyError> {
@@ -210,7 +211,7 @@ fn read_conditions(place: &Place, value: Node) -> Result<Conditions, PolicyError
 
 fn condition_value(place: &Place, value: Node) -> Result<String, PolicyError> {
     match value {
-        Node::Text(text) | Node::Integer(text) => Ok(text),
+        Node::Text(text) | Node::Number(text) => Ok(text),
         Node::Bool(value) => Ok(value.to_string()),
         // Its digits are gone by now: `1.10` and `1.1` would be written back alike, and StringEquals tells them apart.
         Node::Fraction => Err(place.wrong("this number would not be kept as it is written: put it in quotes")),
@@ -330,11 +331,6 @@ mod tests {
                  not null",
             ),
             (
-                &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": 1.10}}}}"#),
-                "statement 2 (`X`), `Condition.StringEquals.a:b`: this number would not be kept as it is written: put \
-                 it in quotes",
-            ),
-            (
                 &format!(r#"{rest}, "Condition": {{"StringEquals": {{"a:b": "1", "A:B": "2"}}}}"#),
                 "statement 2 (`X`), `Condition.StringEquals`: `A:B` and `a:b` are the same condition key",
             ),
@@ -359,12 +355,57 @@ mod tests {
         assert!(source.contains("line 1"), "{source}");
         // As deep as it may be nested, it ends in an error.
         assert!(Policy::parse(&"[".repeat(1_000_000)).is_err());
+        let nested = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let error = Policy::parse(&nested).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("recursion limit") || source.contains("in each other"), "{source}");
     }
 
     #[test]
     fn deserializing_follows_the_same_rules() {
         let error = serde_json::from_str::<Policy>(r#"{"Statement": [], "Statement": []}"#).unwrap_err();
         assert!(error.to_string().contains("`Statement` stands there twice"), "{error}");
+    }
+
+    #[test]
+    fn a_number_is_kept_digit_by_digit() {
+        const NUMBERS: [&str; 12] = [
+            "1.2",
+            "1.10",
+            "-0",
+            "-0.0",
+            "1e2",
+            "1E+2",
+            "1.5e-300",
+            "1e400",
+            "18446744073709551616",
+            "123456789012345678901234567890.123456789012345678901234567890",
+            "9007199254740993",
+            "0.1",
+        ];
+        for number in NUMBERS {
+            for written in [number.to_owned(), format!("[{number}, \"a\", true]")] {
+                let text = format!(
+                    r#"{{"Statement": {{"Sid": "Theirs", "Effect": "Deny", "Action": "*", "Resource": "*",
+                        "Condition": {{"NumericLessThan": {{"s3:TlsVersion": {written}}}}}}}}}"#
+                );
+                let policy = Policy::parse(&text).unwrap();
+                let values = &policy.statements[0].conditions["NumericLessThan"]["s3:TlsVersion"];
+                assert_eq!(values[0], number);
+                assert!(policy.to_json().contains(&format!("\"{number}\"")), "{}", policy.to_json());
+                assert_eq!(Policy::parse(&policy.to_json()).unwrap(), policy, "a second look finds the same");
+            }
+        }
+        for nothing in ["01", "1.", ".5", "+1", "0x1", "1e", "NaN", "Infinity", "--1"] {
+            let text = format!(
+                r#"{{"Statement": {{"Effect": "Deny", "Action": "*", "Condition": {{"NumericEquals": {{"a:b": {nothing}}}}}}}}}"#
+            );
+            assert!(matches!(Policy::parse(&text), Err(PolicyError::Json(_))), "{nothing}");
+        }
+        // Read by something that knows numbers, its digits are gone: that is said, and nothing is made up.
+        let text = r#"{"Statement": {"Effect": "Deny", "Action": "*", "Condition": {"NumericEquals": {"a:b": 1.10}}}}"#;
+        let error = serde_json::from_str::<Policy>(text).unwrap_err().to_string();
+        assert!(error.contains("would not be kept as it is written"), "{error}");
     }
 
     #[test]

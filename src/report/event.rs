@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, Address, Digest, OpError, Region, RunId, Target};
+use crate::model::{AccountId, Address, Digest, Fault, OpError, Region, RunId, Target};
 use crate::plan::Plan;
 use crate::services::Service;
 
@@ -257,6 +257,16 @@ impl Outcome {
         }
     }
 
+    /// Whether AWS does not offer what was to be made in its Region: nothing is left to do there.
+    pub fn is_not_offered(&self) -> bool {
+        matches!(self, Outcome::Failed(error) if error.is_not_offered())
+    }
+
+    /// Whether it is an error: what AWS made but for a part is not finished, and what it does not offer cannot be had.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Outcome::Failed(error) if error.fault != Fault::Partial && !error.is_not_offered())
+    }
+
     /// Whether the resource is as it should be.
     pub const fn is_well(&self) -> bool {
         matches!(self, Outcome::Applied | Outcome::AlreadySame)
@@ -301,6 +311,8 @@ pub enum Halt {
         /// What was asked for, and what AWS answered.
         error: Box<OpError>,
     },
+    /// A record was asked for, and could not be written before anything was changed.
+    NoRecord,
     /// The lock that holds on this machine alone cannot be had.
     NoLocalLock {
         /// The lock's file.
@@ -347,7 +359,7 @@ impl fmt::Display for Wave {
 impl Halt {
     /// Whether it is an error, rather than something that ends by itself or by what somebody decides.
     pub const fn is_error(&self) -> bool {
-        matches!(self, Halt::NoLock { .. } | Halt::NoLocalLock { .. })
+        matches!(self, Halt::NoLock { .. } | Halt::NoRecord | Halt::NoLocalLock { .. })
     }
 
     /// The name, as documents spell it.
@@ -359,6 +371,7 @@ impl Halt {
             Halt::Locked { .. } => "locked",
             Halt::LockLost => "lock_lost",
             Halt::NoLock { .. } => "no_lock",
+            Halt::NoRecord => "no_record",
             Halt::NoLocalLock { .. } => "no_local_lock",
         }
     }
@@ -376,6 +389,7 @@ impl Halt {
             }
             Halt::LockLost => "look who else is applying, and run it again",
             Halt::NoLock { error } => error.hint.as_deref().unwrap_or("repair that, and run it again"),
+            Halt::NoRecord => "make room for the record, or name another file with --events, then run again",
             Halt::NoLocalLock { .. } => {
                 "set STATE_DIRECTORY, XDG_STATE_HOME or HOME to a folder that can be written, and run it again"
             }
@@ -410,6 +424,7 @@ impl fmt::Display for Halt {
             Halt::Locked { holder } => write!(f, "{holder} holds the lock"),
             Halt::LockLost => f.write_str("the lock could not be renewed, so that somebody else may be writing"),
             Halt::NoLock { error } => write!(f, "the lock could not be taken: {error}"),
+            Halt::NoRecord => f.write_str("the record of the run that --events asks for could not be written"),
             Halt::NoLocalLock { file, reason } => {
                 write!(f, "{} cannot be used to keep two runs apart: {reason}", file.display())
             }
@@ -454,12 +469,37 @@ impl Wait {
 
 /// Where events go; cheap to clone.
 #[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Events {
+    sink: Arc<dyn Fn(Event) + Send + Sync>,
+    may_change: Arc<dyn Fn() -> bool + Send + Sync>,
+}
 
 impl Events {
     /// Sends every event to `sink`.
     pub fn to(sink: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Events(Arc::new(sink))
+        Events { sink: Arc::new(sink), may_change: Arc::new(|| true) }
+    }
+
+    /// The same, where what is changed has to be written down: `may_change` says whether it can be.
+    #[must_use]
+    pub fn recorded(self, may_change: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Events { may_change: Arc::new(may_change), ..self }
+    }
+
+    /// The same events, which go through this first.
+    #[must_use]
+    pub fn through(&self, also: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        let (events, may_change) = (self.clone(), self.may_change.clone());
+        let sink = move |event: Event| {
+            also(&event);
+            events.tell(event);
+        };
+        Events { sink: Arc::new(sink), may_change }
+    }
+
+    /// Whether a change may be begun: not where a record was asked for that could not be written so far.
+    pub fn may_change(&self) -> bool {
+        (self.may_change)()
     }
 
     /// Nobody watches.
@@ -469,6 +509,6 @@ impl Events {
 
     /// Tells what happened.
     pub fn tell(&self, event: Event) {
-        (self.0)(event);
+        (self.sink)(event);
     }
 }

@@ -1,10 +1,17 @@
 //! A plan, and what became of it, for people: what drifts the same way is said once.
 
+mod causes;
 mod creations;
 mod outcomes;
+mod repairs;
 mod statement;
+mod values;
+mod wrap;
 
+pub use self::causes::is_same_cause;
 pub use self::outcomes::{outcome_summary, outcomes, waits};
+pub use self::repairs::{differences, repaired, repairs};
+pub use self::wrap::wrapped;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,16 +20,18 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+use self::causes::cause;
+use self::values::{field_line, one_line};
 use crate::model::{AccountId, Address, Digest, OpError, Region, Target};
-use crate::plan::{Action, Blocked, Change, FieldChange, FieldChangeKind, Plan, Unreadable};
-use crate::services::Undelivered;
+use crate::plan::{Action, Change, FieldChange, FieldChangeKind, Plan, Scope};
+use crate::services::{Exposed, Note, Undelivered};
 
 /// How many accounts or Regions are named before the rest is counted.
 const NAMED: usize = 6;
 /// How many of them are named then.
 const FEW: usize = 3;
-/// How much of a value is shown before it is cut.
-const VALUE_WIDTH: usize = 100;
+/// The topics of notes that nobody can act on: they are shown with `-v`.
+const BACKGROUND: [&str; 2] = ["policy-form", "rule-pattern"];
 
 /// The plan, block by block; colours included, for a stream that strips them where they are not wanted.
 pub fn plan(plan: &Plan, details: bool) -> String {
@@ -35,20 +44,35 @@ pub fn plan(plan: &Plan, details: bool) -> String {
     for group in groups {
         block(&mut text, plan, &group, details);
     }
-    text.push_str(&problems(plan));
+    text.push_str(&told_problems(plan, details));
     orphans(&mut text, plan);
-    notes(&mut text, plan);
+    notes(&mut text, plan, details);
     text
 }
 
 /// What keeps a plan from being complete.
 pub fn problems(plan: &Plan) -> String {
+    told_problems(plan, false)
+}
+
+fn told_problems(plan: &Plan, details: bool) -> String {
     let mut text = String::new();
-    // The cause before what waits for it.
-    unreadable(&mut text, plan);
-    blocked(&mut text, plan);
+    causes::show(&mut text, plan, details);
+    undelivered(&mut text, plan);
+    exposed(&mut text, plan);
+    text
+}
+
+/// What waits for somebody else.
+pub fn waiting(plan: &Plan) -> String {
+    let mut text = String::new();
     undelivered(&mut text, plan);
     text
+}
+
+/// Whether a note is shown to whoever does not ask for more.
+pub fn is_shown(note: &Note) -> bool {
+    !BACKGROUND.contains(&note.topic.as_str())
 }
 
 /// The one line at the end of a plan.
@@ -74,12 +98,26 @@ pub fn plan_summary(plan: &Plan) -> String {
     if !plan.undelivered.is_empty() {
         parts.push(format!("{} undelivered", plan.undelivered.len()));
     }
-    format!(
-        "Plan: {} ({}, {}).",
-        parts.join(", "),
-        counted(plan.scope.accounts, "account"),
-        counted(plan.scope.targets, "Region")
-    )
+    if !plan.exposed.is_empty() {
+        parts.push(format!("{} exposed", plan.exposed.len()));
+    }
+    if !plan.exempt.is_empty() {
+        parts.push(format!("{} accepted", plan.exempt.len()));
+    }
+    format!("Plan: {} ({}).", parts.join(", "), reach(plan.scope))
+}
+
+/// How much was read, in words: `24 accounts, 17 Regions each`.
+fn reach(scope: Scope) -> String {
+    let Scope { accounts, targets, most } = scope;
+    let accounts_read = counted(accounts, "account");
+    match accounts {
+        0 | 1 => format!("{accounts_read}, {}", counted(targets, "Region")),
+        // A plan that was saved before this was counted does not say.
+        _ if most == 0 && targets > 0 => accounts_read,
+        _ if most * accounts == targets => format!("{accounts_read}, {} each", counted(most, "Region")),
+        _ => format!("{accounts_read}, up to {} each", counted(most, "Region")),
+    }
 }
 
 /// Changes that differ only in where they are: in their account and Region, also where a value names these.
@@ -128,7 +166,7 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
 
 fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
     let Change { address, action, reason, .. } = group.first;
-    let fields = &group.fields[..];
+    let fields = &statement::each(&group.fields)[..];
     let title = format!("{} {}", address.kind, address.name);
     let line = match action {
         Action::Create => format!("{} {}", "+ create".green().bold(), title.bold()),
@@ -136,12 +174,10 @@ fn block(text: &mut String, plan: &Plan, group: &Group<'_>, details: bool) {
         Action::Delete => format!("{} {}", "- delete".red().bold(), title.bold()),
     };
     let _ = writeln!(text, "{line}  {}", reason.dimmed());
-    place_lines(text, plan, group.places.iter().map(|address| &address.target));
+    place_lines(text, plan, "resource", group.places.iter().map(|address| &address.target));
     let whole = if details { Vec::new() } else { statement::whole(fields) };
-    for statement in &whole {
-        if *action != Action::Create {
-            let _ = writeln!(text, "    {statement}");
-        }
+    if *action != Action::Create {
+        statement::lines(text, &whole);
     }
     // What goes is known by its name; that it goes is the news.
     let told = *action != Action::Delete || details;
@@ -205,7 +241,8 @@ impl std::fmt::Display for Whereabouts<'_> {
     }
 }
 
-fn place_lines<'a>(text: &mut String, plan: &Plan, places: impl Iterator<Item = &'a Target>) {
+/// Where it is; where several are meant, how many of what.
+fn place_lines<'a>(text: &mut String, plan: &Plan, noun: &str, places: impl Iterator<Item = &'a Target>) {
     let mut regions_of: BTreeMap<AccountId, BTreeSet<&Region>> = BTreeMap::new();
     for target in places {
         regions_of.entry(target.account).or_default().insert(&target.region);
@@ -225,14 +262,17 @@ fn place_lines<'a>(text: &mut String, plan: &Plan, places: impl Iterator<Item = 
     for (whereabouts, (accounts, count)) in &lines[..shown] {
         let who = named(accounts.iter().map(|id| account_name(plan, *id)), accounts.len(), "account");
         // Where accounts are counted already and each is in one Region, that is the number.
-        let is_said = *count == 1 || (*count == accounts.len() && accounts.len() > NAMED);
-        let times = if is_said { String::new() } else { format!("{count} in all: ") };
+        let is_said = *count == 1 || (*count == accounts.len() && accounts.len() > NAMED) || noun.is_empty();
+        let times = if is_said { String::new() } else { format!("{}: ", counted(*count, noun)) };
         let _ = writeln!(text, "    {}", format!("{times}{who}, {whereabouts}").cyan());
     }
     if let Some(rest @ [_, ..]) = lines.get(shown..) {
         let accounts = rest.iter().map(|(_, (accounts, _))| accounts.len()).sum();
         let count: usize = rest.iter().map(|(_, (_, count))| count).sum();
-        let more = format!("{count} more in {}, in other Regions each", counted(accounts, "account"));
+        let more = match noun {
+            "" => format!("and {}, each in other Regions", counted(accounts, "account")),
+            _ => format!("{} more in {}, each in other Regions", counted(count, noun), counted(accounts, "account")),
+        };
         let _ = writeln!(text, "    {}", more.cyan());
     }
 }
@@ -245,7 +285,7 @@ fn account_name(plan: &Plan, id: AccountId) -> String {
 }
 
 /// A few names, or how many there are and the first of them.
-fn named(names: impl Iterator<Item = String>, count: usize, noun: &str) -> String {
+pub fn named(names: impl Iterator<Item = String>, count: usize, noun: &str) -> String {
     let mut first: Vec<String> = names.take(NAMED).collect();
     if count > NAMED {
         first.truncate(FEW);
@@ -254,126 +294,71 @@ fn named(names: impl Iterator<Item = String>, count: usize, noun: &str) -> Strin
     first.join(", ")
 }
 
-fn counted(count: usize, noun: &str) -> String {
+/// A number with its noun: `1 account`, `3 accounts`.
+pub fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         n => format!("{n} {noun}s"),
     }
 }
 
-fn field_line(text: &mut String, field: &FieldChange) {
-    let path = path(&field.path);
-    match &field.kind {
-        FieldChangeKind::Added { after } => {
-            let _ = writeln!(text, "    {} {path}: {}", "+".green(), shown(after));
-        }
-        FieldChangeKind::Removed { before } => {
-            let _ = writeln!(text, "    {} {path}: {}", "-".red(), shown(before));
-        }
-        FieldChangeKind::Changed { before: Value::Array(before), after: Value::Array(after) } => {
-            items(text, &"-".red().to_string(), &path, before.iter().filter(|item| !after.contains(item)));
-            items(text, &"+".green().to_string(), &path, after.iter().filter(|item| !before.contains(item)));
-        }
-        FieldChangeKind::Changed { before, after } => {
-            let _ = writeln!(text, "    {} {path}: {} → {}", "~".yellow(), shown(before), shown(after));
-        }
-    }
-}
-
-/// What one list holds and the other does not.
-fn items<'a>(text: &mut String, sign: &str, path: &str, items: impl Iterator<Item = &'a Value>) {
-    let items: Vec<&Value> = items.collect();
-    let few = if items.len() > NAMED { FEW } else { items.len() };
-    for item in &items[..few] {
-        let _ = writeln!(text, "    {sign} {path}: {}", shown(item));
-    }
-    if items.len() > few {
-        let _ = writeln!(text, "    {sign} {path}: … and {} more", items.len() - few);
-    }
-}
-
-/// The way to a field. A segment that is not a plain word is quoted, so that the dots between segments are the only
-/// ones.
-fn path(segments: &[String]) -> String {
-    let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:/*".contains(&b));
-    let quoted = segments.iter().map(|s| if plain(s) { s.clone() } else { format!("{:?}", cut(s)) });
-    quoted.collect::<Vec<_>>().join(".")
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => match text.strip_prefix("ref:") {
-            Some(address) => format!("({address}, once it is made)"),
-            None => cut(text),
-        },
-        Value::Array(items) => {
-            let all: Vec<String> = items.iter().take(NAMED).map(shown).collect();
-            match items.len().saturating_sub(NAMED) {
-                0 => format!("[{}]", all.join(", ")),
-                more => format!("[{}, … and {more} more]", all.join(", ")),
-            }
-        }
-        other => cut(&other.to_string()),
-    }
-}
-
-/// As much of a text as a line has room for. Whoever wrote it cannot move the cursor with it.
-fn cut(text: &str) -> String {
-    let text = one_line(text);
-    if text.chars().count() <= VALUE_WIDTH {
-        return text;
-    }
-    text.chars().take(VALUE_WIDTH - 1).chain(['…']).collect()
-}
-
-/// A text without line breaks and other control characters.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 /// What is said of a place, without the place: the same words are said of others.
 fn anywhere(text: &str, account: AccountId, region: &Region) -> String {
-    let text = text.replace(account.as_str(), "ACCOUNT");
-    if region.is_global() { text } else { text.replace(region.as_str(), "REGION") }
+    let text = replace_word(text, account.as_str(), "ACCOUNT");
+    if region.is_global() { text } else { replace_word(&text, region.as_str(), "REGION") }
+}
+
+/// A text with a word replaced wherever it is no part of a longer name: the Region in an ARN, and not the one in the name
+/// of a bucket, which is the same in every Region.
+fn replace_word(text: &str, word: &str, with: &str) -> String {
+    let joins = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, from) = rest.split_at(at);
+        let after = &from[word.len()..];
+        let is_part = before.chars().next_back().or(out.chars().next_back()).is_some_and(joins)
+            || after.chars().next().is_some_and(joins);
+        out.push_str(before);
+        out.push_str(if is_part { word } else { with });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text with every moment (`2026-11-30T21:34:25Z`) replaced: what differs in nothing but when is said once.
+fn at_any_time(text: &str) -> String {
+    const MOMENT: &str = "0000-00-00T00:00:00Z";
+    let is_moment = |part: &str| {
+        part.len() == MOMENT.len()
+            && part
+                .bytes()
+                .zip(MOMENT.bytes())
+                .all(|(is, form)| if form == b'0' { is.is_ascii_digit() } else { is == form })
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        match rest.get(..MOMENT.len()).filter(|part| is_moment(part)) {
+            Some(part) => {
+                out.push_str("TIME");
+                rest = &rest[part.len()..];
+            }
+            None => {
+                out.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+    }
+    out
 }
 
 fn others<'a>(text: &mut String, plan: &Plan, addresses: impl Iterator<Item = &'a Address>) {
     let others: Vec<&Address> = addresses.collect();
     if !others.is_empty() {
         let _ = writeln!(text, "    and likewise:");
-        place_lines(text, plan, others.into_iter().map(|address| &address.target));
-    }
-}
-
-fn blocked(text: &mut String, plan: &Plan) {
-    let mut times: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
-    for blocked in &plan.blocked {
-        *times.entry((&blocked.reason, blocked.hint.as_deref())).or_default() += 1;
-    }
-    let mut causes: BTreeMap<(String, Option<String>, String), Vec<&Blocked>> = BTreeMap::new();
-    for blocked in &plan.blocked {
-        let Target { account, region } = &blocked.address.target;
-        let title = format!("{} {}", blocked.address.kind, blocked.address.name);
-        // What is said of several places in the very same words may name one of them by chance.
-        let alone = times.get(&(&blocked.reason, blocked.hint.as_deref())) == Some(&1);
-        let said = |text: &str| if alone { anywhere(text, *account, region) } else { text.to_owned() };
-        let cause = (said(&blocked.reason), blocked.hint.as_deref().map(said), title);
-        causes.entry(cause).or_default().push(blocked);
-    }
-    for ((reason, hint, title), group) in causes {
-        let _ = writeln!(text, "{} {}", "! blocked".magenta().bold(), title.bold());
-        place_lines(text, plan, group.iter().map(|blocked| &blocked.address.target));
-        // Of one place, or of all in the same words, it is said as it is.
-        let is_same = |other: &&Blocked| other.reason == group[0].reason && other.hint == group[0].hint;
-        let (reason, hint) = match group.iter().all(is_same) {
-            true => (&group[0].reason, group[0].hint.as_ref()),
-            false => (&reason, hint.as_ref()),
-        };
-        let _ = writeln!(text, "    {}", one_line(reason));
-        if let Some(hint) = hint {
-            let _ = writeln!(text, "    {} {}", "next:".bold(), one_line(hint));
-        }
-        text.push('\n');
+        place_lines(text, plan, "resource", others.into_iter().map(|address| &address.target));
     }
 }
 
@@ -384,7 +369,7 @@ fn undelivered(text: &mut String, plan: &Plan) {
     for waiting in &plan.undelivered {
         let Target { account, region } = &waiting.address.target;
         let exact = waiting.hint.contains('\n');
-        let said = |text: &str| if exact { text.to_owned() } else { anywhere(text, *account, region) };
+        let said = |text: &str| if exact { text.to_owned() } else { at_any_time(&anywhere(text, *account, region)) };
         let cause = (waiting.address.name.as_str(), said(&waiting.reason), said(&waiting.hint));
         causes.entry(cause).or_default().push(waiting);
     }
@@ -395,7 +380,7 @@ fn undelivered(text: &mut String, plan: &Plan) {
             _ => (&reason, &hint),
         };
         let _ = writeln!(text, "{} {}", "! undelivered".magenta().bold(), one_line(name).bold());
-        place_lines(text, plan, group.iter().map(|waiting| &waiting.address.target));
+        place_lines(text, plan, "resource", group.iter().map(|waiting| &waiting.address.target));
         let _ = writeln!(text, "    {}", one_line(reason));
         for (index, line) in hint.lines().enumerate() {
             let lead = if index == 0 { "next:".bold().to_string() } else { "     ".to_owned() };
@@ -405,42 +390,28 @@ fn undelivered(text: &mut String, plan: &Plan) {
     }
 }
 
-/// What failures of the same cause share.
-fn cause(error: &OpError) -> String {
-    // The account and role differ from place to place; what is said of them does not.
-    let role = error.role.as_deref().unwrap_or("ROLE");
-    let mut said = anywhere(&error.message.replace(role, "ROLE"), error.account, &error.region);
-    if let Some(at) = said.find("assumed-role/") {
-        said.truncate(at);
+/// What somebody else opens, blocks, expires or reroutes: said once for all places where it is the same.
+fn exposed(text: &mut String, plan: &Plan) {
+    let mut causes: BTreeMap<(String, String, String, &str), Vec<&Exposed>> = BTreeMap::new();
+    for exposed in &plan.exposed {
+        let Address { target: Target { account, region }, kind, name } = &exposed.address;
+        let said = |text: &str| anywhere(text, *account, region);
+        let cause =
+            (format!("{kind} {}", one_line(name)), said(&exposed.reason), said(&exposed.hint), &*exposed.digest);
+        causes.entry(cause).or_default().push(exposed);
     }
-    format!("{:?}{said}", error.signature())
-}
-
-fn unreadable(text: &mut String, plan: &Plan) {
-    let mut causes: BTreeMap<String, Vec<&Unreadable>> = BTreeMap::new();
-    for unreadable in &plan.unreadable {
-        causes.entry(cause(&unreadable.error)).or_default().push(unreadable);
-    }
-    for group in causes.values() {
-        let Some(first) = group.first() else { continue };
-        let what = match first.service {
-            Some(service) => {
-                format!("{service} of {}, {}", account_name(plan, first.target.account), first.target.region)
-            }
-            None => account_name(plan, first.target.account),
+    for ((title, reason, hint, digest), group) in causes {
+        // Of one place it is said as it is.
+        let (reason, hint) = match &group[..] {
+            [one] => (&one.reason, &one.hint),
+            _ => (&reason, &hint),
         };
-        let _ = writeln!(text, "{} {}", "! could not read".red().bold(), what.bold());
-        error_lines(text, &first.error);
-        if group.len() > 1 {
-            let _ = writeln!(text, "    and likewise:");
-            let (cells, accounts): (Vec<&Unreadable>, Vec<&Unreadable>) =
-                group[1..].iter().partition(|other| other.service.is_some());
-            place_lines(text, plan, cells.iter().map(|other| &other.target));
-            if !accounts.is_empty() {
-                let names = accounts.iter().map(|other| account_name(plan, other.target.account));
-                let _ = writeln!(text, "    {}", named(names, accounts.len(), "account").cyan());
-            }
-        }
+        let _ = writeln!(text, "{} {}", "! exposed".red().bold(), title.bold());
+        place_lines(text, plan, "resource", group.iter().map(|exposed| &exposed.address.target));
+        let _ = writeln!(text, "    {}", one_line(reason));
+        let _ = writeln!(text, "    {} {}", "next:".bold(), one_line(hint));
+        let _ =
+            writeln!(text, "    {}", format!("to accept it for a while: [[exception]] with digest {digest}").dimmed());
         text.push('\n');
     }
 }
@@ -448,14 +419,14 @@ fn unreadable(text: &mut String, plan: &Plan) {
 fn error_lines(text: &mut String, error: &OpError) {
     let _ = writeln!(text, "    call    {}:{} in {}/{}", error.service, error.operation, error.account, error.region);
     if let Some(role) = &error.role {
-        let _ = writeln!(text, "    as      {role}");
+        let _ = writeln!(text, "    as      {}", one_line(role));
     }
-    let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+    let code = error.code.as_ref().map(|code| format!("{}: ", one_line(code))).unwrap_or_default();
     let _ = writeln!(text, "    answer  {code}{}", one_line(&error.message));
     let tries = if error.attempts > 1 { format!("{} attempts", error.attempts) } else { String::new() };
     match (&error.request_id, tries.is_empty()) {
-        (Some(id), true) => drop(writeln!(text, "    request {}", id.dimmed())),
-        (Some(id), false) => drop(writeln!(text, "    request {} ({tries})", id.dimmed())),
+        (Some(id), true) => drop(writeln!(text, "    request {}", one_line(id).dimmed())),
+        (Some(id), false) => drop(writeln!(text, "    request {} ({tries})", one_line(id).dimmed())),
         (None, false) => drop(writeln!(text, "    tried   {tries}")),
         (None, true) => {}
     }
@@ -464,28 +435,53 @@ fn error_lines(text: &mut String, error: &OpError) {
     }
 }
 
-fn orphans(text: &mut String, plan: &Plan) {
+/// The topics of notes that are shown whatever else there is to show: something was not recorded, or is not watched.
+const NEVER_COUNTED: [&str; 2] = ["no-longer-watched", "recording-gap"];
+
+/// The notes that are not only counted where nothing is amiss.
+pub fn notes_to_show(plan: &Plan) -> String {
+    let notes = plan.notes.iter().filter(|note| NEVER_COUNTED.contains(&note.topic.as_str())).cloned().collect();
+    let mut text = String::new();
+    self::notes(&mut text, &Plan { notes, names: plan.names.clone(), ..Plan::default() }, false);
+    text
+}
+
+/// How many blocks there are of what is worth knowing besides: other notes, and orphans.
+pub fn remarks(plan: &Plan) -> usize {
+    let notes = notes_by_text(plan, false).into_keys().filter(|(topic, _)| !NEVER_COUNTED.contains(topic));
+    notes.count() + orphans_by_fate(plan).len()
+}
+
+fn orphans_by_fate(plan: &Plan) -> BTreeMap<(&str, String), Vec<&Address>> {
     let mut fates: BTreeMap<(&str, String), Vec<&Address>> = BTreeMap::new();
     for orphan in plan.orphans.iter().filter(|orphan| orphan.fate != "removed") {
         let title = format!("{} {}", orphan.address.kind, orphan.address.name);
         fates.entry((&orphan.fate, title)).or_default().push(&orphan.address);
     }
-    for ((fate, title), addresses) in fates {
+    fates
+}
+
+fn orphans(text: &mut String, plan: &Plan) {
+    for ((fate, title), addresses) in orphans_by_fate(plan) {
         let _ = writeln!(text, "{} {}", "? orphan".blue().bold(), title.bold());
-        place_lines(text, plan, addresses.iter().map(|address| &address.target));
+        place_lines(text, plan, "resource", addresses.iter().map(|address| &address.target));
         let _ = writeln!(text, "    ours, and no longer declared: {fate}");
         text.push('\n');
     }
 }
 
-fn notes(text: &mut String, plan: &Plan) {
+fn notes_by_text(plan: &Plan, details: bool) -> BTreeMap<(&str, &str), Vec<&Target>> {
     let mut topics: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
-    for note in &plan.notes {
+    for note in plan.notes.iter().filter(|note| details || is_shown(note)) {
         topics.entry((&note.topic, &note.text)).or_default().push(&note.target);
     }
-    for ((topic, words), places) in topics {
+    topics
+}
+
+fn notes(text: &mut String, plan: &Plan, details: bool) {
+    for ((topic, words), places) in notes_by_text(plan, details) {
         let _ = writeln!(text, "{} {}", "note".cyan().bold(), topic.bold());
-        place_lines(text, plan, places.into_iter());
+        place_lines(text, plan, "", places.into_iter());
         let _ = writeln!(text, "    {}", one_line(words));
         text.push('\n');
     }

@@ -131,7 +131,7 @@ impl<'a> HaltEntry<'a> {
             }
             Halt::Canary { account, .. } => entry.account = Some(*account),
             Halt::NoLock { error } => entry.account = Some(error.account),
-            Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost | Halt::NoLocalLock { .. } => {}
+            Halt::Interrupted | Halt::Locked { .. } | Halt::LockLost | Halt::NoRecord | Halt::NoLocalLock { .. } => {}
         }
         entry
     }

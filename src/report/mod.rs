@@ -6,5 +6,7 @@ pub mod json;
 pub mod notice;
 pub mod record;
 pub mod saved;
+mod shown;
 
 pub use event::{Event, Events, Halt, Outcome, Trouble, Wait, Wave};
+pub use shown::{JsonForScreen, json_for_screen};

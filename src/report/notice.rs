@@ -69,6 +69,8 @@ pub enum Wrong {
     Blocked,
     /// It waits for somebody.
     Undelivered,
+    /// Somebody else opens, blocks, expires or reroutes it.
+    Exposed,
     /// A run did not get to its end.
     Halted,
 }
@@ -139,12 +141,21 @@ pub fn notice(ended: &Ended<'_>, memory: Memory<'_>) -> Option<Notice> {
         Memory::Lost => false,
         Memory::Told(before) => before.fingerprint == told.fingerprint,
     };
-    if same {
+    // What was broken and is repaired by now stands nowhere, and is news all the same.
+    if same && repaired(ended).is_empty() {
         return None;
     }
     let difference = now.since(before);
     let (subject, message) = words::say(ended, &now, &difference, before.is_some());
     Some(Notice { subject, message, told })
+}
+
+/// What the run repaired.
+fn repaired<'a>(ended: &Ended<'a>) -> Vec<&'a Change> {
+    match ended.end {
+        End::Applied { outcomes, .. } => super::human::repaired(ended.plan, outcomes),
+        End::Looked => Vec::new(),
+    }
 }
 
 impl Standing {
@@ -190,6 +201,14 @@ impl Standing {
         for undelivered in &plan.undelivered {
             standing.add(undelivered.address.to_string(), Wrong::Undelivered, &undelivered.reason);
         }
+        let mut exposed: BTreeMap<&Address, Vec<&str>> = BTreeMap::new();
+        for one in &plan.exposed {
+            exposed.entry(&one.address).or_default().push(&one.digest);
+        }
+        for (address, mut digests) in exposed {
+            digests.sort_unstable();
+            standing.add(address.to_string(), Wrong::Exposed, &digests.join("\n"));
+        }
         let looked_at: Option<BTreeSet<&Address>> = match ended.end {
             End::Applied { saved: true, .. } => Some(plan.changes.iter().map(|change| &change.address).collect()),
             _ => None,
@@ -217,7 +236,7 @@ impl Standing {
         for (wrong, gist) in wrongs {
             let untried = !matches!(ended.end, End::Applied { .. });
             let kept = match wrong {
-                Wrong::Drift | Wrong::Blocked | Wrong::Undelivered => unseen,
+                Wrong::Drift | Wrong::Blocked | Wrong::Undelivered | Wrong::Exposed => unseen,
                 Wrong::Failed => unseen || (untried && is_waiting),
                 // Only what broke off can show that it does so no more, unless there is nothing left for it to do.
                 Wrong::Halted => ended.command != subject && (is_beside || !waiting.is_empty()),
@@ -332,6 +351,7 @@ fn of_halt(halt: &Halt) -> String {
         Halt::Locked { .. } => "locked",
         Halt::LockLost => "lock lost",
         Halt::NoLock { error } => return of_error(error),
+        Halt::NoRecord => "no record",
         Halt::NoLocalLock { .. } => "no local lock",
     }
     .to_owned()

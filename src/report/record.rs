@@ -13,13 +13,14 @@
 //! change is there.
 
 mod reader;
+mod tame;
 
 use std::io::{self, Write};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::Event;
+use super::{Event, JsonForScreen};
 use crate::model::RunId;
 
 pub use reader::{Ended, Header, MutatingCall, Record, RecordError, Wait, Waited, is_record, read};
@@ -81,7 +82,8 @@ impl Lines {
             run: (!matches!(event, Event::RunStarted { .. })).then_some(&self.run),
             event,
         };
-        serde_json::to_writer(&mut *into, &line)?;
+        // Who looks at the file with `less` or `grep` is shown nothing hidden either.
+        serde_json::to_writer(JsonForScreen::new(&mut *into), &line)?;
         into.write_all(b"\n")
     }
 

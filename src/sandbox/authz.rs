@@ -92,7 +92,7 @@ fn exists(world: &World, name: &str) -> bool {
     known && arn.partition() == world.partition && (arn.role_name().is_none() || world.role(&arn).is_some())
 }
 
-/// Whether the inline policies of a role allow its session something. What AWS's managed policies say is not known
+/// Whether the inline policies of a role allow its session something, and its permissions boundary, where it has one. What AWS's managed policies say is not known
 /// here, so that those attached to the role grant nothing.
 pub(super) fn role_allows(
     role: &Role,
@@ -106,5 +106,8 @@ pub(super) fn role_allows(
         .values()
         .map(|document| evaluate(document, Who::Caller(session), action, resource, context))
         .collect();
-    verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
+    let bounded = role.boundary.as_ref().is_none_or(|(_, document)| {
+        evaluate(document, Who::Caller(session), action, resource, context) == Verdict::Allowed
+    });
+    bounded && verdicts.contains(&Verdict::Allowed) && !verdicts.contains(&Verdict::Denied)
 }

@@ -56,6 +56,7 @@ impl Cloud {
             world.add_account(account).enabled.insert(region);
         }
         world.rates.switch(options.aws_rates);
+        world.witness = options.witness;
         Cloud(Arc::new(Mutex::new(world)))
     }
 

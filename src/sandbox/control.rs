@@ -1,5 +1,6 @@
 //! The control endpoint: what a test or a demonstration does behind the estate's back.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,17 +11,22 @@ use super::faults::Fault;
 use super::state::state;
 use super::wire::{Http, Reply};
 use super::world::World;
-use super::{config, events, guardduty, kms, lambda, sns};
+use super::{config, events, guardduty, kms, lambda, sns, verbs};
 use crate::model::{AccountId, Arn, Region};
 
 /// Something done to the simulated cloud from outside, as somebody in an account might have done it.
-#[derive(Debug, Clone, Deserialize)]
+///
+/// docs/sandbox.md is made of these lines, and has an example of each verb: of what cannot be left out, with values of an
+/// estate that the page describes. Where those will not do, a last line `Example: {…}` says what else is in it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the members are the nouns of the variant")]
 pub enum Tamper {
     /// Stops a trail; without a name, every trail of the account that the Region is home to.
     StopLogging { account: AccountId, region: Region, name: Option<String> },
     /// Deletes a trail.
+    ///
+    /// Example: `{"name": "baseline"}`
     DeleteTrail { account: AccountId, region: Region, name: String },
     /// Makes a trail that is somebody else's; it logs, and no policy is checked.
     PutForeignTrail {
@@ -35,6 +41,8 @@ pub enum Tamper {
     /// everyone, or, without one, adds a statement that lets everybody read its objects.
     WidenBucketPolicy { bucket: String, sid: Option<String> },
     /// Replaces a bucket's policy; without one, removes it.
+    ///
+    /// Example: `{"policy": {"Version": "2012-10-17", "Statement": []}}`
     PutBucketPolicy { bucket: String, policy: Option<Value> },
     /// Replaces a key's policy. The key: its ARN or its alias's ARN.
     PutKeyPolicy { key: String, policy: Value },
@@ -46,10 +54,12 @@ pub enum Tamper {
     OpenPublicAccess { bucket: String },
     /// Disables a key. The key: its ARN or its alias's ARN.
     DisableKey { key: String },
-    /// Removes the tag from a trail, a key, a bucket, a role, a detector, an event bus, a rule, a topic or something of
+    /// Removes a tag from a trail, a key, a bucket, a role, a detector, an event bus, a rule, a topic or something of
     /// AWS Config (by ARN); without a key, every tag.
     Untag { arn: String, key: Option<String> },
     /// Replaces a role's trust policy. The role: its name.
+    ///
+    /// Example: `{"role": "BaselineExecution"}`
     SetTrust { account: AccountId, role: String, policy: Value },
     /// Denies an account's callers an action (`cloudtrail:CreateTrail`, `kms:*`).
     Deny {
@@ -59,18 +69,26 @@ pub enum Tamper {
         scp: bool,
     },
     /// Lifts every denial of the account, or those of one action.
+    ///
+    /// Example: `{"operation": "cloudtrail:*"}`
     Permit { account: AccountId, operation: Option<String> },
     /// Enables a Region for an account.
     EnableRegion { account: AccountId, region: Region },
     /// Disables a Region for an account; its resources stay, unreachable.
     DisableRegion { account: AccountId, region: Region },
     /// Makes `AssumeRole` of a role give a session of another account.
+    ///
+    /// Example: `{"role": "BaselineExecution"}`
     AliasRoleTo { account: AccountId, role: String, to: AccountId },
     /// Ends every session now.
     ExpireSessions {},
     /// Makes an AWS Config rule one that a service made (`securityhub.amazonaws.com`): nobody else may change it.
+    ///
+    /// Example: `{"service": "securityhub.amazonaws.com"}`
     LinkConfigRule { account: AccountId, region: Region, rule: String, service: String },
     /// Makes the configuration recorder of a service (`observabilityadmin.amazonaws.com`), beside the account's own.
+    ///
+    /// Example: `{"service": "observabilityadmin.amazonaws.com"}`
     PutLinkedRecorder { account: AccountId, region: Region, service: String },
     /// Makes a role with a trust policy.
     CreateRole { account: AccountId, role: String, policy: Value },
@@ -79,8 +97,28 @@ pub enum Tamper {
     /// Puts the account's detector under an administrator that it has not chosen, whose own account need not exist; makes
     /// the detector where there is none.
     PutDetectorUnder { account: AccountId, region: Region, administrator: AccountId },
-    /// Takes an optional GuardDuty feature (`RDS_LOGIN_EVENTS`) away in a Region, for everybody.
-    WithdrawFeature { region: Region, feature: String },
+    /// Takes an optional GuardDuty feature (`RDS_LOGIN_EVENTS`) away in a Region, for everybody; `unnamed` has requests
+    /// for it refused with a message that does not name it.
+    WithdrawFeature {
+        region: Region,
+        feature: String,
+        #[serde(default)]
+        unnamed: bool,
+    },
+    /// Changes the address of an account's root user.
+    ///
+    /// Example: `{"email": "root@example.com"}`
+    SetEmail { account: AccountId, email: String },
+    /// Opens a Region that this release does not know, in these accounts.
+    ///
+    /// Example: `{"region": "eu-north-9", "opt_in": true, "accounts": ["333333333333"]}`
+    OpenRegion { region: Region, opt_in: bool, accounts: Vec<AccountId> },
+    /// Takes a managed rule of AWS Config (`CLOUD_TRAIL_ENABLED`) away in a Region, for everybody.
+    ///
+    /// Example: `{"identifier": "CLOUD_TRAIL_ENABLED"}`
+    WithdrawRule { region: Region, identifier: String },
+    /// Has what AWS Config records in an account and Region come in at no aggregator, whatever leave was given.
+    WithholdSource { account: AccountId, region: Region },
     /// Makes a Lambda function, with versions and aliases.
     CreateFunction {
         account: AccountId,
@@ -91,14 +129,37 @@ pub enum Tamper {
     },
     /// Invokes a function (its ARN) as a service does, under the function's policy. The service: its principal, such as
     /// `sns.amazonaws.com`; the source: the ARN of what it does so for.
+    ///
+    /// Example: `{"service": "sns.amazonaws.com"}`
     InvokeFunction { function: Arn, service: String, source: Arn, payload: Value },
     /// Replaces an inline policy of a role; without one, removes it.
+    ///
+    /// Example: `{"role": "BaselineExecution"}`
     PutRolePolicy { account: AccountId, role: String, name: String, policy: Option<Value> },
     /// Makes the first entry of the next `PutTargets` there fail with `ConcurrentModificationException`.
     ConflictPutTargets { account: AccountId, region: Region },
     /// Makes a rule on the default bus that a service manages.
+    ///
+    /// Example: `{"name": "AutoScalingManagedRule"}`
     PutManagedRule { account: AccountId, region: Region, name: String },
+    /// Gives a key, by its ARN or its alias's, another origin, state (`Enabled`, `PendingImport` or `Unavailable`), key
+    /// store or day of expiry, in days from now: what importing material and custom key stores come to.
+    ///
+    /// Example: `{"origin": "EXTERNAL", "state": "PendingImport"}`
+    SetKeyMaterial {
+        key: String,
+        origin: String,
+        state: Option<String>,
+        valid_days: Option<u32>,
+        key_store: Option<String>,
+    },
+    /// Has trails deliver nothing from now on, and forget that they ever did.
+    ForgetDeliveries {},
+    /// Lets time pass over what trails and delivery channels remember: when they were started, and last delivered.
+    AgeDeliveries { minutes: u32 },
     /// Makes chosen calls slow, throttled, refused or lost, from now on.
+    ///
+    /// Example: `{"operation": "cloudtrail:*", "mutating": true, "nth": 3}`
     Fault(Fault),
     /// Ends every fault and forgets what it did.
     ClearFaults {},
@@ -110,6 +171,8 @@ pub enum Tamper {
     ResumeAccount { account: AccountId },
     /// Sets a quota of an account in a Region; without a limit, AWS's own again. There are: trails (`cloudtrail`,
     /// `trails`), AWS Config rules (`config`, `rules`) and rules of each event bus (`events`, `rules`).
+    ///
+    /// Example: `{"resource": "trails", "limit": 1}`
     Quota { account: AccountId, region: Region, service: String, resource: Option<String>, limit: Option<usize> },
     /// Takes a service away in a Region, for everybody: its endpoint there does not exist.
     WithdrawService { region: Region, service: String },
@@ -136,6 +199,8 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
             },
             Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
         },
+        ("GET", "/_sandbox/tamper") => Reply::json(200, &verbs::tamper_schema()),
+        ("GET", "/_sandbox/raise") => Reply::json(200, &verbs::raise_schema()),
         ("GET", "/_sandbox/state") => Reply::json(200, &state(world)),
         ("GET", "/_sandbox/faults") => Reply::json(200, &json!({ "faults": world.faults.list() })),
         ("GET", "/_sandbox/calls") => Reply::json(200, &world.calls.document()),
@@ -145,7 +210,7 @@ pub(super) fn answer(world: &mut World, http: &Http) -> Reply {
         }
         _ => Reply::json(
             404,
-            &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, POST /_sandbox/raise, GET /_sandbox/state, \
+            &json!({ "error": "this simulation's control endpoint has: POST /_sandbox/tamper, POST /_sandbox/raise (GET answers what they take), GET /_sandbox/state, \
                 GET /_sandbox/faults, GET /_sandbox/calls, POST /_sandbox/calls/reset" }),
         ),
     }
@@ -183,6 +248,8 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
                 logging: true,
                 started: Some(world.now()),
                 stopped: None,
+                delivered: [].into(),
+                silent: false,
                 selectors: None,
                 tags: [].into(),
             };
@@ -306,7 +373,27 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
             guardduty::State::put_under(world, account, region, administrator);
             Ok(())
         }
-        Tamper::WithdrawFeature { region, feature } => world.guardduty.withdraw(region, feature),
+        Tamper::WithdrawFeature { region, feature, unnamed } => world.guardduty.withdraw(region, feature, unnamed),
+        Tamper::SetEmail { account, email } => {
+            account_of(world, account)?.email = Some(email);
+            Ok(())
+        }
+        Tamper::OpenRegion { region, opt_in, accounts } => {
+            world.opened.insert(region.clone(), opt_in);
+            for account in accounts {
+                account_of(world, account)?.enabled.insert(region.clone());
+            }
+            Ok(())
+        }
+        Tamper::WithdrawRule { region, identifier } => {
+            world.config.withdrawn_rules.insert((region, identifier));
+            Ok(())
+        }
+        Tamper::WithholdSource { account, region } => {
+            account_of(world, account)?;
+            world.config.withheld.insert((account, region));
+            Ok(())
+        }
         Tamper::CreateFunction { account, region, name, qualifiers } => {
             account_of(world, account)?;
             lambda::State::put(world, account, region, name, qualifiers);
@@ -331,6 +418,32 @@ pub(super) fn apply(world: &mut World, tamper: Tamper) -> Result<(), String> {
         Tamper::PutManagedRule { account, region, name } => {
             account_of(world, account)?;
             events::put_managed_rule(world, account, &region, &name);
+            Ok(())
+        }
+        Tamper::SetKeyMaterial { key, origin, state, valid_days, key_store } => {
+            let now = world.now();
+            let found = key_of(world, &key)?;
+            found.state = match state.as_deref() {
+                None | Some("Enabled") => kms::KeyState::Enabled,
+                Some("PendingImport") => kms::KeyState::PendingImport,
+                Some("Unavailable") => kms::KeyState::Unavailable,
+                Some(other) => return Err(format!("{other} is not a state for this")),
+            };
+            if origin != "AWS_KMS" {
+                found.rotation = None;
+            }
+            let valid_to = valid_days.map(|days| now + f64::from(days) * 86400.0);
+            found.material = kms::Material { origin, valid_to, store: key_store };
+            Ok(())
+        }
+        Tamper::ForgetDeliveries {} => {
+            world.cloudtrail.forget_deliveries();
+            Ok(())
+        }
+        Tamper::AgeDeliveries { minutes } => {
+            let seconds = f64::from(minutes) * 60.0;
+            world.cloudtrail.age(seconds);
+            world.config.age_deliveries(seconds);
             Ok(())
         }
         Tamper::Fault(fault) => world.faults.add(fault),

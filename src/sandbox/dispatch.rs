@@ -25,6 +25,9 @@ pub(super) struct Service {
     pub handle: fn(&mut World, &Call<'_>) -> Result<Answer, Refusal>,
 }
 
+/// What the paths of the control endpoint begin with.
+const CONTROL: &str = "/_sandbox";
+
 /// Every service: one line each.
 const SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
@@ -145,11 +148,17 @@ pub(super) fn dispatch(world: &mut World, http: &Http) -> Handled {
     if http.method == "HEAD" {
         handled.reply.body.clear();
     }
+    if let Some(witness) = &world.witness
+        && handled.fate != Fate::Dropped
+        && !http.path.starts_with(CONTROL)
+    {
+        witness.tell(http, handled.reply.status, &handled.reply.headers, &handled.reply.body);
+    }
     handled
 }
 
 fn handle(world: &mut World, http: &Http) -> Handled {
-    if http.path.starts_with("/_sandbox") {
+    if http.path.starts_with(CONTROL) {
         return control::answer(world, http).into();
     }
     let request_id = world.ids.uuid();
@@ -197,6 +206,10 @@ fn handle(world: &mut World, http: &Http) -> Handled {
     if fate == Fate::Dropped {
         return Handled::dropped(strike.latency);
     }
+    let instead = match &strike.blow {
+        Some(Blow::Answer { status, body }) => Some((*status, body.clone())),
+        _ => None,
+    };
     let result = match strike.blow {
         Some(Blow::Throttle) => Err(faults::throttled(service)),
         Some(Blow::Fail { code, status, message }) => Err(failed(service, code, status, message)),
@@ -213,10 +226,14 @@ fn handle(world: &mut World, http: &Http) -> Handled {
     };
     let outcome = result.as_ref().map_or_else(|refusal| refusal.code.clone(), |_| "ok".to_owned());
     world.calls.record(service.name, &called.operation, called.account, scope.region, &outcome);
-    let reply = match result {
+    let mut reply = match result {
         Ok(answer) => service.protocol.answer(&called.operation, answer, &request_id),
         Err(refusal) => service.protocol.refusal(refusal, &request_id),
     };
+    if let Some((status, body)) = instead {
+        (reply.status, reply.body) = (status, body.into_bytes());
+        reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    }
     Handled { reply, latency: strike.latency, fate }
 }
 

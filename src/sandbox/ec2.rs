@@ -24,18 +24,18 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 fn describe_regions(world: &World, call: &Call<'_>) -> Result<Answer, Refusal> {
-    let known = world.partition.known_regions();
+    let known: Vec<(&str, bool)> = world.regions().collect();
     let enabled = |name: &str| name.parse().is_ok_and(|region| world.is_enabled(call.account(), &region));
     let named = list(call.input, "RegionName");
-    if let Some(unknown) = named.iter().find(|name| !known.iter().any(|region| region.name == **name)) {
+    if let Some(unknown) = named.iter().find(|name| !known.iter().any(|(region, _)| region == *name)) {
         return Err(Refusal::new(400, "InvalidParameterValue", format!("Invalid region: [{unknown}]")));
     }
     let all = call.text("AllRegions") == Some("true");
     let filters = filters(call.input)?;
     let mut items = Vec::new();
-    for region in known {
-        let here = enabled(region.name);
-        let status = match (region.opt_in, here) {
+    for (region, opt_in) in known {
+        let here = enabled(region);
+        let status = match (opt_in, here) {
             (false, _) => "opt-in-not-required",
             (true, true) => "opted-in",
             (true, false) => "not-opted-in",
@@ -45,13 +45,13 @@ fn describe_regions(world: &World, call: &Call<'_>) -> Result<Answer, Refusal> {
             crate::model::Partition::AwsEusc => "amazonaws.eu",
             _ => "amazonaws.com",
         };
-        let endpoint = format!("ec2.{}.{suffix}", region.name);
+        let endpoint = format!("ec2.{region}.{suffix}");
         let shown = (all || here)
-            && (named.is_empty() || named.contains(&region.name))
+            && (named.is_empty() || named.contains(&region))
             && filters.iter().all(|filter| {
                 let value = match filter.name {
                     "opt-in-status" => status,
-                    "region-name" => region.name,
+                    "region-name" => region,
                     _ => &endpoint,
                 };
                 filter
@@ -62,7 +62,7 @@ fn describe_regions(world: &World, call: &Call<'_>) -> Result<Answer, Refusal> {
         if shown {
             items.push(
                 Node::new("item")
-                    .with(Node::text("regionName", region.name))
+                    .with(Node::text("regionName", region))
                     .with(Node::text("regionEndpoint", endpoint))
                     .with(Node::text("optInStatus", status)),
             );

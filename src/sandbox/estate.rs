@@ -1,7 +1,10 @@
 //! The estate of a profiles file: its accounts, and roles that admit only what the chain says.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
+use super::sts;
 use super::world::{Credential, Identity, World};
 use crate::config::{Hop, Profiles, Via};
 use crate::model::{AccountId, Arn};
@@ -14,6 +17,29 @@ const USER: &str = "sandbox";
 pub(super) const START_KEY: &str = "AKIASANDBOXSIMULATED";
 /// Its secret: signatures are not verified.
 pub(super) const START_SECRET: &str = "simulated-secret-that-opens-nothing";
+/// The starting user's keys.
+pub(super) const START: Keys = Keys { key: Cow::Borrowed(START_KEY), secret: Cow::Borrowed(START_SECRET), token: None };
+
+/// An access key as a client has it.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    pub key: Cow<'static, str>,
+    pub secret: Cow<'static, str>,
+    /// Of a session.
+    pub token: Option<String>,
+}
+
+/// A session of the jump role as if the code that its device shows had been typed. It does not end: nobody is there to
+/// type another. `None` where no device guards the role.
+pub(super) fn open_jump(world: &mut World, profiles: &Profiles, session_name: &str) -> Option<Keys> {
+    profiles.jump.mfa.as_ref()?;
+    let hop = profiles.jump.hop.as_ref()?;
+    let identity = sts::session_of(world.partition, hop.role.account()?, world.role(&hop.role)?, session_name);
+    let (key, token) = (world.ids.unique("ASIA", 16), world.ids.unique("simulated-session-token/", 64));
+    let secret = world.ids.unique("simulated", 31);
+    world.credentials.insert(key.clone(), Credential { token: Some(token.clone()), expires: None, identity });
+    Some(Keys { key: key.into(), secret: secret.into(), token: Some(token) })
+}
 
 /// Fills a world from a profiles file; gives the starting user.
 pub(super) fn build(world: &mut World, profiles: &Profiles) -> Option<Identity> {

@@ -34,7 +34,9 @@ mod state;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod verbs;
 mod wire;
+mod witness;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,10 +49,15 @@ pub use calls::CallCount;
 pub use clock::Clock;
 pub use cloud::{Answered, Cloud, Fate};
 pub use control::Tamper;
+#[cfg(all(test, feature = "aws"))]
+pub(crate) use events::event_matches;
 pub use events::{Raise, RaiseOutcome, Raised};
 pub use faults::{Effect, Fault, FaultCount, Struck};
 pub use rates::{RATES, Rate};
+pub use verbs::{raise_schema, tamper_schema};
+pub use witness::{Exchange, Witness};
 
+use self::settings::Settings;
 use crate::config::Profiles;
 use crate::model::{AccountId, Region};
 
@@ -72,8 +79,9 @@ all where AWS documents none, as for IAM, AWS Config, GuardDuty and S3;
 - quotas other than those of trails, rules, event buses, targets, tags and documents' sizes;
 - MFA: the only valid code is 123456, as often as one likes;
 - organizations; SNS topics and CloudWatch Logs groups of trails; insights, event data stores, LookupEvents;
-- S3 beyond a bucket's settings and whole objects: no versions, multipart uploads or ACLs, no two writes at once, so \
-that no conditional one gets a 409, and addresses are path-style only;
+- S3 beyond a bucket's settings and whole objects: no versions or multipart uploads; lifecycle, replication, Object Lock \
+and access control lists are kept and shown, and do nothing; no two writes at once, so that no conditional one gets a 409, \
+and addresses are path-style only;
 - EventBridge beyond buses, rules, targets and events: schedules never fire, nothing is tried again or kept in a \
 dead-letter queue, targets are buses, topics, queues and functions, and there are no archives, pipes or API \
 destinations;
@@ -82,7 +90,7 @@ endpoints and mailboxes stay in the outbox of the control endpoint, http goes to
 tried four times in quick succession;
 - SQS beyond standard queues: ReceiveMessage does not wait, there are no batches and no redrive;
 - cryptography in KMS, grants, AWS managed, multi-Region and imported keys;
-- GuardDuty's findings, filters, lists, malware protection plans, organizations, statistics, settings of members by \
+- GuardDuty's findings (filters are kept and archive none), lists, malware protection plans, organizations, statistics, settings of members by \
 their administrator, and the older dataSources; an export is judged by its policies and writes nothing; e-mail \
 addresses are those of the profiles file, and any will do for an account without one;
 - Lambda beyond a function's policy and its invocation by a service: functions are made by the control endpoint, have no \
@@ -103,6 +111,8 @@ pub struct Options {
     pub aws_rates: bool,
     /// The time; the machine's where none is given. It is read while the simulation is locked, and must not call it.
     pub clock: Option<Clock>,
+    /// Who is told of every exchange.
+    pub witness: Option<Witness>,
 }
 
 /// A running simulation. Dropping it closes the port and every connection.
@@ -112,6 +122,7 @@ pub struct Sandbox {
     cloud: Cloud,
     region: Region,
     settings: PathBuf,
+    names: Vec<(String, AccountId)>,
     server: JoinHandle<()>,
     /// Sends what topics publish to endpoints on loopback.
     _courier: sns::Courier,
@@ -126,11 +137,17 @@ impl Sandbox {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
         let cloud = Cloud::new(profiles, options);
-        cloud.lock().endpoint = format!("http://{address}");
-        let settings = settings::write(address.port(), profiles.jump.profile.as_deref())?;
+        let settings = {
+            let mut world = cloud.lock();
+            world.endpoint = format!("http://{address}");
+            let session_name = world.ids.unique("sandbox-", 12);
+            let jump = estate::open_jump(&mut world, profiles, &session_name);
+            Settings { port: address.port(), profiles, jump, session_name }.write()?
+        };
         let server = tokio::spawn(server::serve(listener, cloud.clone()));
         let courier = sns::Courier::start(cloud.clone());
-        Ok(Sandbox { address, cloud, region: profiles.home_region.clone(), settings, server, _courier: courier })
+        let (region, names) = (profiles.home_region.clone(), settings::names(profiles));
+        Ok(Sandbox { address, cloud, region, settings, names, server, _courier: courier })
     }
 
     /// Builds the estate without a server: no port, no file, no task, and no need for a runtime.
@@ -150,8 +167,9 @@ impl Sandbox {
 
     /// The environment that makes any AWS client use the simulation, and nothing else.
     ///
-    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name a file of the sandbox with the profiles `default` and
-    /// the one that `profiles.toml` starts from, and `AWS_PROFILE` is set too, so that no real profile leaks in.
+    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name a file of the sandbox with the profiles `default`, the
+    /// one that `profiles.toml` starts from and those of [`Sandbox::aws_profiles`]; `AWS_PROFILE` is set too, so that no
+    /// real profile leaks in.
     pub fn environment(&self) -> Vec<(String, String)> {
         let file = self.settings.join("config").display().to_string();
         let credentials = self.settings.join("credentials").display().to_string();
@@ -172,6 +190,12 @@ impl Sandbox {
         .filter(|(name, value)| !value.is_empty() || *name == "AWS_SESSION_TOKEN")
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+    }
+
+    /// The AWS profiles that get into an account by the roles of the profiles file, with that account: `jump`,
+    /// `security`, `log-archive`, and each account by its name and by its id.
+    pub fn aws_profiles(&self) -> &[(String, AccountId)] {
+        &self.names
     }
 
     /// Does what the control endpoint's `POST /_sandbox/tamper` does.

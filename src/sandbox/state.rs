@@ -70,7 +70,8 @@ pub(super) fn state(world: &World) -> Value {
                 "name": name, "owner": bucket.owner, "region": bucket.region,
                 "policy": bucket.policy.as_deref().map(document), "tags": bucket.tags,
                 "versioning": bucket.versioning, "public_access_block": bucket.public_access,
-                "ownership": bucket.ownership, "objects": bucket.objects.len(),
+                "ownership": bucket.ownership, "objects": bucket.objects.len(), "mfa_delete": bucket.mfa_delete,
+                "transition_default_minimum_object_size": bucket.minimum_size,
                 "encryption": { "algorithm": bucket.encryption.algorithm, "key": bucket.encryption.key,
                     "bucket_key": bucket.encryption.bucket_key },
             })

@@ -4,7 +4,7 @@ use super::authz::{Verdict, Who, evaluate};
 use super::dispatch::{Call, Service};
 use super::wire::{Answer, Node, Protocol, Refusal};
 use super::world::{Credential, Identity, Role, World, iso};
-use crate::model::Arn;
+use crate::model::{AccountId, Arn, Partition};
 
 /// The service's line.
 pub(super) const SERVICE: Service = Service {
@@ -26,6 +26,7 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
             Node::text("Account", call.account().to_string()),
         ])),
         "AssumeRole" => assume_role(world, call),
+        "GetSessionToken" => session_token(world, call),
         _ => Err(call.not_simulated()),
     }
 }
@@ -47,39 +48,78 @@ fn assume_role(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         return Err(denied("sts:AssumeRole"));
     }
     let mfa = check_mfa(world, call)?;
-    let chained = call.caller.role.is_some();
+    // The keys of `GetSessionToken` are a session's, too, though their caller is the user (seen in
+    // mmmorris1975/aws-runas#11 and 99designs/aws-vault#263).
+    let chained = call.caller.role.is_some() || is_session(call);
     check_duration(&request, &role, chained)?;
     check_source_identity(call, &request, &denied)?;
     let source_identity = call.caller.source_identity.as_deref().or(request.source_identity);
     check_trust(call, &request, &role, mfa, source_identity).map_err(denied)?;
 
-    let account = role.behind.or(arn.account()).unwrap_or(call.account());
-    let session = format!("assumed-role/{}/{}", arn.role_name().unwrap_or_default(), request.session_name);
     let seconds = request.duration.min(world.session_seconds.unwrap_or(u32::MAX));
     let expires = (call.now + f64::from(seconds)).floor();
-    let identity = Identity {
-        account,
-        arn: Arn::new(world.partition, "sts", None, Some(account), session),
-        role: Some(Arn::new(world.partition, "iam", None, Some(account), arn.resource())),
-        user_id: format!("{}:{}", role.id, request.session_name),
-        source_identity: source_identity.map(str::to_owned),
+    let account = role.behind.or(arn.account()).unwrap_or(call.account());
+    let mut identity = session_of(world.partition, account, &role, request.session_name);
+    identity.source_identity = source_identity.map(str::to_owned);
+    let user = Node::new("AssumedRoleUser")
+        .with(Node::text("AssumedRoleId", &identity.user_id))
+        .with(Node::text("Arn", identity.arn.to_string()));
+    let mut members = vec![user, give(world, identity, expires)];
+    members.extend(source_identity.map(|text| Node::text("SourceIdentity", text)));
+    Ok(Answer::Xml(members))
+}
+
+/// Whether the call is signed with the keys of a session.
+fn is_session(call: &Call<'_>) -> bool {
+    call.http.header("x-amz-security-token").is_some_and(|token| !token.is_empty())
+}
+
+/// Keys that end, of the user that asks (STS API Reference, GetSessionToken: 900 to 129,600 seconds, 12 hours unless it is
+/// said; "you cannot call" it with the keys of a session).
+fn session_token(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
+    if is_session(call) {
+        return Err(Refusal::new(403, "AccessDenied", "Cannot call GetSessionToken with session credentials"));
+    }
+    check_mfa(world, call)?;
+    let duration = match call.text("DurationSeconds") {
+        None => 43_200,
+        Some(text) => text.parse().map_err(|_| invalid(format!("DurationSeconds {text} is not a number")))?,
     };
+    if !(900..=129_600).contains(&duration) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{duration}' at 'durationSeconds' failed to satisfy constraint: Member \
+             must have value between 900 and 129600"
+        )));
+    }
+    let expires = (call.now + f64::from(duration)).floor();
+    let credentials = give(world, call.caller.clone(), expires);
+    Ok(Answer::Xml(vec![credentials]))
+}
+
+/// Makes the keys of a session, and the element that tells them.
+fn give(world: &mut World, identity: Identity, expires: f64) -> Node {
     let key = world.ids.unique("ASIA", 16);
     let secret = world.ids.unique("simulated", 31);
     let token = world.ids.unique("simulated-session-token/", 64);
-    let mut members = vec![
-        Node::new("AssumedRoleUser")
-            .with(Node::text("AssumedRoleId", &identity.user_id))
-            .with(Node::text("Arn", identity.arn.to_string())),
-        Node::new("Credentials")
-            .with(Node::text("AccessKeyId", &key))
-            .with(Node::text("SecretAccessKey", &secret))
-            .with(Node::text("SessionToken", &token))
-            .with(Node::text("Expiration", iso(expires))),
-    ];
-    members.extend(source_identity.map(|text| Node::text("SourceIdentity", text)));
+    let element = Node::new("Credentials")
+        .with(Node::text("AccessKeyId", &key))
+        .with(Node::text("SecretAccessKey", &secret))
+        .with(Node::text("SessionToken", &token))
+        .with(Node::text("Expiration", iso(expires)));
     world.credentials.insert(key, Credential { token: Some(token), expires: Some(expires), identity });
-    Ok(Answer::Xml(members))
+    element
+}
+
+/// Who a session of a role is.
+pub(super) fn session_of(partition: Partition, account: AccountId, role: &Role, session_name: &str) -> Identity {
+    let session = format!("assumed-role/{}/{session_name}", role.arn.role_name().unwrap_or_default());
+    Identity {
+        account,
+        arn: Arn::new(partition, "sts", None, Some(account), session),
+        role: Some(Arn::new(partition, "iam", None, Some(account), role.arn.resource())),
+        user_id: format!("{}:{session_name}", role.id),
+        source_identity: None,
+    }
 }
 
 /// The checked input of `AssumeRole`.

@@ -11,6 +11,7 @@ use super::denials::Denials;
 use super::faults::Faults;
 use super::quotas::Quotas;
 use super::rates::Rates;
+use super::witness::Witness;
 use super::{cloudtrail, config, events, guardduty, kms, lambda, s3, sns, sqs};
 use crate::model::{AccountId, Arn, Partition, Region};
 
@@ -47,8 +48,12 @@ pub(super) struct World {
     pub suspended: BTreeSet<AccountId>,
     /// Services that a Region has not, by its name and theirs.
     pub withdrawn: BTreeSet<(String, String)>,
+    /// Regions that AWS opened since this release, and whether accounts opt in to them.
+    pub opened: BTreeMap<Region, bool>,
     pub calls: Calls,
     pub ids: Ids,
+    /// Who is told of every exchange.
+    pub witness: Option<Witness>,
 }
 
 /// An account: its Regions and its roles.
@@ -59,6 +64,8 @@ pub(super) struct Account {
     pub email: Option<String>,
     /// By name, without the path.
     pub roles: BTreeMap<String, Role>,
+    /// The account's managed policies by ARN, as JSON text; each has one version.
+    pub policies: BTreeMap<String, String>,
 }
 
 /// A role.
@@ -79,6 +86,8 @@ pub(super) struct Role {
     pub inline: BTreeMap<String, String>,
     /// The ARNs of the managed policies attached to it.
     pub attached: BTreeSet<String>,
+    /// Its permissions boundary: the ARN of the policy, and its text.
+    pub boundary: Option<(String, String)>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -130,7 +139,9 @@ impl World {
             quotas: Quotas::default(),
             suspended: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
+            opened: BTreeMap::new(),
             calls: Calls::default(),
+            witness: None,
             ids: Ids::new(clock.now()),
             clock,
         }
@@ -144,6 +155,17 @@ impl World {
     /// Whether the account has enabled the Region.
     pub fn is_enabled(&self, account: AccountId, region: &Region) -> bool {
         self.accounts.get(&account).is_some_and(|account| account.enabled.contains(region))
+    }
+
+    /// Every Region there is, and whether accounts opt in to it.
+    pub fn regions(&self) -> impl Iterator<Item = (&str, bool)> {
+        let known = self.partition.known_regions().iter().map(|known| (known.name, known.opt_in));
+        known.chain(self.opened.iter().map(|(region, opt_in)| (region.as_str(), *opt_in)))
+    }
+
+    /// Whether accounts opt in to a Region.
+    pub fn must_opt_in(&self, region: &Region) -> bool {
+        self.regions().any(|(name, opt_in)| opt_in && name == region.as_str())
     }
 
     /// The account's role of that ARN; the path counts.
@@ -164,6 +186,7 @@ impl World {
                 .collect(),
             email: None,
             roles: BTreeMap::new(),
+            policies: BTreeMap::new(),
         })
     }
 
@@ -181,6 +204,7 @@ impl World {
             description: None,
             inline: BTreeMap::new(),
             attached: BTreeSet::new(),
+            boundary: None,
             tags: BTreeMap::new(),
         };
         let roles = &mut self.add_account(account).roles;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Account, Baseline, Hop, Profiles};
-use crate::model::{AccountId, Address, Arn, Region, Target};
+use crate::model::{AccountId, Address, Arn, Digest, Region, Target};
 
 #[macro_use]
 mod table;
@@ -17,9 +17,11 @@ mod table;
 pub mod adapter;
 pub mod cloudtrail;
 pub mod config;
+pub mod delivery;
 #[cfg(test)]
 pub(crate) mod estate;
 pub mod eventbridge;
+mod exposure;
 pub mod guardduty;
 pub mod iam;
 pub mod kms;
@@ -31,8 +33,9 @@ mod shared_policy;
 pub mod sns;
 pub mod sqs;
 
+pub use exposure::expose;
 pub use policy_form::policy_notes;
-pub use shared_policy::SharedPolicy;
+pub use shared_policy::{SharedPolicy, gone_principals};
 
 services! {
     // folder     service      kinds: variant, spec type, name. A resource comes after everything it requires.
@@ -193,6 +196,11 @@ pub trait Resource: Clone + PartialEq + Serialize {
         None
     }
 
+    /// Whether nothing that is made now could use it, so that nothing that requires it is made.
+    fn is_unusable(&self) -> bool {
+        false
+    }
+
     /// The policy that admits other accounts, where the kind has one.
     fn shared_policy(&self) -> Option<&SharedPolicy> {
         None
@@ -248,6 +256,8 @@ pub struct Shared {
     /// Accounts that our statements admit and the profiles no longer name: they stay admitted until
     /// `--allow-remove-accounts` is given.
     pub retained: BTreeSet<AccountId>,
+    /// Services that other people's statements of the log key's policy let use the key.
+    pub key_admits: BTreeSet<String>,
     /// Bytes that other people's statements take.
     pub foreign_bytes: BTreeMap<Address, usize>,
     /// The Regions that get the baseline in each account that this run could enter and is not narrowed away from.
@@ -255,6 +265,11 @@ pub struct Shared {
     /// The Regions in which the security account receives what others send: those that it has enabled and in which it
     /// or an account of [`Shared::regions`] gets the baseline, in order.
     pub hub: Vec<Region>,
+    /// Accounts that the security account cannot make members of its GuardDuty, by account and Region, as it sees them.
+    pub members: BTreeMap<Target, guardduty::Member>,
+    /// Regions that accounts opt in to, besides those that this release knows of: by what AWS says of the Regions that are
+    /// enabled in the accounts that this run entered, and by what the shared policies admit already.
+    pub opt_in: BTreeSet<Region>,
 }
 
 impl Shared {
@@ -361,6 +376,46 @@ pub struct Undelivered {
     pub hint: String,
 }
 
+/// Something of somebody else's that opens, blocks, expires or reroutes what this baseline relies on: it is left as it is
+/// and reported on every run, and no exit code is 0 while it stands and nobody accepted it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Exposed {
+    /// The resource of this baseline that is exposed.
+    pub address: Address,
+    /// Who or what exposes it, and what that allows or does.
+    pub reason: String,
+    /// How to go on.
+    pub hint: String,
+    /// The digest of what exposes it, to which an `[[exception]]` is bound: whatever widens it has another one.
+    pub digest: String,
+}
+
+/// How many hexadecimal digits of a content's digest an `[[exception]]` names: 128 bits.
+const DIGEST_DIGITS: usize = 32;
+
+impl Exposed {
+    /// Names what exposes a resource. `content` is all of it that matters, in canonical form, and nothing that changes by
+    /// itself: its digest, with the resource's kind, is what an acceptance is bound to.
+    pub fn new(address: Address, reason: String, hint: String, content: &serde_json::Value) -> Self {
+        let bound = serde_json::json!({ "kind": address.kind.as_str(), "content": content });
+        let digest = Digest::of_bytes(bound.to_string().as_bytes());
+        let digest = digest.as_str().chars().take(DIGEST_DIGITS).collect();
+        Exposed { address, reason, hint, digest }
+    }
+}
+
+/// A name that is not free: what is declared by it cannot be made as long as that is so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    /// What is declared and not there.
+    pub address: Address,
+    /// What holds the name, where that is something that is declared as well: once it is as it should be, the name is
+    /// free.
+    pub by: Option<Address>,
+    /// Why it cannot be made, as long as nothing of that kind is planned, and how to go on.
+    pub kept: Kept,
+}
+
 /// Everything that one cell, a service in a target, holds for us.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
@@ -368,6 +423,10 @@ pub struct Reading {
     pub found: Vec<Found>,
     /// What waits for somebody who is not in the profiles.
     pub undelivered: Vec<Undelivered>,
+    /// What somebody else opens, blocks, expires or reroutes.
+    pub exposed: Vec<Exposed>,
     /// What else is worth knowing.
     pub notes: Vec<Note>,
+    /// Names that are not free.
+    pub taken: Vec<Taken>,
 }

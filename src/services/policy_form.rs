@@ -44,6 +44,8 @@ pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
         accounts: eventbridge::senders(declared).len(),
     }));
     let note = |Shaped { what, address, form, limit, accounts }: Shaped| {
+        // That none fits is for somebody to act on; another form is only worth knowing.
+        let topic = if form.is_some() { "policy-form" } else { "policy-size" };
         let text = match form {
             Some((1, ..)) => return None,
             Some((form, forms, admits_by)) => format!(
@@ -56,7 +58,7 @@ pub fn policy_notes(declared: &Declared<'_>) -> Vec<Note> {
                  a security account each, or remove other people's statements"
             ),
         };
-        Some(Note { target: address?.target, topic: "policy-form".to_owned(), text })
+        Some(Note { target: address?.target, topic: topic.to_owned(), text })
     };
     policies.into_iter().filter_map(note).chain(eventbridge::pattern_notes(declared)).collect()
 }

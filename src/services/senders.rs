@@ -13,6 +13,12 @@ pub(super) const CONFIG: &str = "config.amazonaws.com";
 /// GuardDuty's principal, in the Regions that need no opt-in.
 const GUARDDUTY: &str = "guardduty.amazonaws.com";
 
+/// The Region of GuardDuty's own principal in a Region that accounts opt in to.
+pub(super) fn region_of_principal(principal: &str) -> Option<Region> {
+    let region = principal.strip_prefix("guardduty.")?.strip_suffix(".amazonaws.com")?;
+    region.parse().ok().filter(|region: &Region| !region.is_global())
+}
+
 /// The services that send logs, by what is declared; CloudTrail is always one of them.
 #[derive(Debug, Clone)]
 pub(super) struct Senders<'a> {
@@ -21,8 +27,8 @@ pub(super) struct Senders<'a> {
     pub config: bool,
     /// Whether GuardDuty exports.
     pub guardduty: bool,
-    /// The Regions that accounts opt in to.
-    opt_in: Vec<Region>,
+    /// The Regions that accounts opt in to: those that this release knows, and those that AWS says are.
+    opt_in: BTreeSet<Region>,
 }
 
 impl<'a> Senders<'a> {
@@ -30,7 +36,8 @@ impl<'a> Senders<'a> {
     pub fn new(declared: &'a Declared<'a>) -> Self {
         let guardduty = declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.publish);
         let known = declared.profiles.partition.known_regions().iter();
-        let opt_in = known.filter(|region| region.opt_in).filter_map(|region| region.name.parse().ok()).collect();
+        let known = known.filter(|region| region.opt_in).filter_map(|region| region.name.parse().ok());
+        let opt_in: BTreeSet<Region> = known.chain(declared.shared.opt_in.iter().cloned()).collect();
         Senders { declared, config: declared.baseline.config.is_some(), guardduty, opt_in }
     }
 
@@ -53,8 +60,9 @@ impl<'a> Senders<'a> {
     }
 
     /// GuardDuty acts as `guardduty.REGION.amazonaws.com` in a Region that accounts opt in to (GuardDuty User Guide,
-    /// "Exporting generated GuardDuty findings to Amazon S3 buckets"). Which of them an account has enabled is not asked:
-    /// the policy must not depend on which accounts a run could enter.
+    /// "Exporting generated GuardDuty findings to Amazon S3 buckets"). Which of the known ones an account has enabled is
+    /// not asked: the policy must not depend on which accounts a run could enter. Of the others, what was admitted once
+    /// stays so ([`Shared::opt_in`](super::Shared::opt_in)).
     fn guardduty_in(&self, admits: impl Fn(&Region) -> bool) -> Vec<String> {
         let opted = self.opt_in.iter().filter(|region| admits(region));
         let regional = opted.map(|region| format!("guardduty.{region}.amazonaws.com"));
@@ -95,5 +103,31 @@ impl<'a> Senders<'a> {
     /// The accounts, as conditions name them.
     pub fn ids(&self) -> BTreeSet<String> {
         self.declared.senders().iter().map(ToString::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::estate::{BASELINE, Estate, PROFILES, region};
+
+    #[test]
+    fn a_region_that_this_release_does_not_know_has_its_own_principal_where_aws_says_that_accounts_opt_in() {
+        let mut estate = Estate::new(PROFILES, &format!("{BASELINE}[guardduty]\n"));
+        let principals = |estate: &Estate| Senders::new(&estate.declared()).guardduty_principals();
+        assert!(!principals(&estate).iter().any(|one| one.contains("me-west-1")));
+        estate.shared.opt_in.insert(region("me-west-1"));
+        assert!(principals(&estate).contains(&"guardduty.me-west-1.amazonaws.com".to_owned()));
+        assert!(principals(&estate).contains(&GUARDDUTY.to_owned()));
+    }
+
+    #[test]
+    fn a_principal_of_a_region_is_told_from_others() {
+        assert_eq!(region_of_principal("guardduty.me-west-1.amazonaws.com"), Some(region("me-west-1")));
+        for other in
+            [GUARDDUTY, "sns.me-west-1.amazonaws.com", "guardduty.global.amazonaws.com", "guardduty..amazonaws.com"]
+        {
+            assert_eq!(region_of_principal(other), None, "{other}");
+        }
     }
 }

@@ -1,20 +1,25 @@
 //! A policy document that every account's logs depend on: how it is merged with what other people wrote into it, and
 //! what must never happen to it.
 
+mod gone;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Note, Terms};
-use crate::model::{AccountId, Target};
-use crate::policy::{Caller, Decision, Policy, PrincipalType, Principals, Request, Statement, Who, evaluate};
+use super::{Note, Terms, senders};
+use crate::model::{AccountId, Region, Target};
+use crate::policy::{Caller, Decision, Effect, Policy, PrincipalType, Principals, Request, Statement, Who, evaluate};
+
+pub use gone::gone_principals;
 
 /// Such a document, with the wish whether other people's statements may stay.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SharedPolicy {
-    /// The document; serialised in canonical form, so that a diff shows differences in meaning only.
-    #[serde(serialize_with = "canonical")]
+    /// The document; serialised in one order and in its author's spelling, so that a diff shows differences in meaning
+    /// only, in the words that AWS has for them.
+    #[serde(serialize_with = "readable")]
     pub document: Policy,
     /// Whether statements that are not ours are removed.
     #[serde(skip)]
@@ -27,8 +32,8 @@ impl PartialEq for SharedPolicy {
     }
 }
 
-fn canonical<S: Serializer>(policy: &Policy, serializer: S) -> Result<S::Ok, S::Error> {
-    policy.canonical().serialize(serializer)
+fn readable<S: Serializer>(policy: &Policy, serializer: S) -> Result<S::Ok, S::Error> {
+    policy.readable().serialize(serializer)
 }
 
 impl SharedPolicy {
@@ -59,6 +64,25 @@ impl SharedPolicy {
         let senders = self.document.owned().filter(|statement| is_for_events(statement));
         let senders = senders.map(|statement| Statement { resources: None, ..statement.clone() });
         writers.cloned().chain(senders).flat_map(|statement| statement.account_ids()).collect()
+    }
+
+    /// The services that other people's statements let do this, conditions left aside. `action` is spelt in full.
+    pub fn services_admitted(&self, action: &str) -> BTreeSet<String> {
+        let allows = |statement: &&Statement| statement.effect == Effect::Allow && statement.actions.hold(action);
+        let lists = self.document.foreign().filter(allows).filter_map(|statement| match &statement.principal {
+            Some(Principals::Principal(Who::Named(lists))) => lists.get(&PrincipalType::Service),
+            _ => None,
+        });
+        lists.flatten().cloned().collect()
+    }
+
+    /// The Regions whose own service principals our statements admit: those that accounts opt in to.
+    pub fn opt_in_regions(&self) -> BTreeSet<Region> {
+        let named = self.document.owned().filter_map(|statement| match &statement.principal {
+            Some(Principals::Principal(Who::Named(lists))) => lists.get(&PrincipalType::Service),
+            _ => None,
+        });
+        named.flatten().filter_map(|principal| senders::region_of_principal(principal)).collect()
     }
 
     /// Every account that our own statements name.

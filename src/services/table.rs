@@ -31,7 +31,8 @@ macro_rules! services {
             /// Reads one cell.
             #[cfg(feature = "aws")]
             pub async fn observe(self, cell: &adapter::Cell<'_>) -> Result<Reading, crate::model::OpError> {
-                match self { $(Service::$service => $folder::aws::observe(cell).await,)+ }
+                let reading = match self { $(Service::$service => $folder::aws::observe(cell).await,)+ };
+                reading.and_then(|reading| cell.own(self.as_str(), reading))
             }
 
             /// The operations that reading takes; the guard lets no others through while planning.
@@ -141,6 +142,11 @@ macro_rules! services {
                 match self { $($(Spec::$kind(spec) => spec.undelivered(),)+)+ }
             }
 
+            /// See [`Resource::is_unusable`].
+            pub fn is_unusable(&self) -> bool {
+                match self { $($(Spec::$kind(spec) => spec.is_unusable(),)+)+ }
+            }
+
             /// See [`Resource::shared_policy`].
             pub fn shared_policy(&self) -> Option<&SharedPolicy> {
                 match self { $($(Spec::$kind(spec) => spec.shared_policy(),)+)+ }
@@ -171,11 +177,24 @@ macro_rules! services {
                 seen: Option<&Spec>,
                 order: &adapter::Order<'_>,
             ) -> Result<crate::model::Arn, crate::model::OpError> {
-                match self {
+                let made = match self {
                     $($(Spec::$kind(spec) => {
                         let seen = match seen { Some(Spec::$kind(seen)) => Some(&**seen), _ => None };
                         adapter::Write::apply(&**spec, seen, order).await
                     })+)+
+                };
+                made.and_then(|arn| order.own(arn))
+            }
+
+            /// See [`adapter::Write::serves`].
+            #[cfg(feature = "aws")]
+            pub fn serves(
+                &self,
+                address: &crate::model::Address,
+                error: &crate::model::OpError,
+            ) -> Option<crate::model::Arn> {
+                match self {
+                    $($(Spec::$kind(spec) => adapter::Write::serves(&**spec, address, error),)+)+
                 }
             }
 

@@ -223,9 +223,9 @@ fn events_of_any_declared_account_and_region_arrive_behind_sns_and_those_of_a_st
     let screen = estate.baseline(&["plan"]);
     assert!(screen.contains("Plan: nothing to change"), "{screen}");
 
-    // What two selections match is forwarded once, and told of once by each of them.
+    // An event that two presets select is forwarded once, and told of once.
     let opened = estate.raise("444444444444", "ap-northeast-1", json!({ "event": "security-group-open-to-world" }));
-    assert_eq!((&opened["forwarded"], &opened["deliveries"]), (&json!(1), &json!(6)), "{opened:#}");
+    assert_eq!((&opened["forwarded"], &opened["deliveries"]), (&json!(1), &json!(3)), "{opened:#}");
     let root = estate.raise("444444444444", "us-east-1", json!({ "event": "root-login" }));
     assert_eq!(root["forwarded"], 1, "{root:#}");
 }
@@ -316,12 +316,11 @@ fn other_peoples_software_sees_what_was_set_up(estate: &Estate, security: &Keys)
     let bus = estate.answer(Some(security), &[&["events", "describe-event-bus"][..], &there].concat());
     let policy: Value = serde_json::from_str(bus["Policy"].as_str().unwrap()).unwrap();
     let declared = ["111111111111", "333333333333", "444444444444", "555555555555", "666666666666", "777777777777"];
-    let declared = declared.map(|account| format!("arn:aws:iam::{account}:root"));
     assert_eq!(
         policy["Statement"],
         json!([{
-            "Sid": "BaselineForward", "Effect": "Allow", "Principal": { "AWS": declared },
-            "Action": "events:PutEvents", "Resource": "arn:aws:events:ap-east-1:222222222222:event-bus/default",
+            "Sid": "BaselineForward", "Effect": "Allow", "Principal": "*",
+            "Condition": { "StringEquals": { "aws:PrincipalAccount": declared } }, "Action": "events:PutEvents", "Resource": "arn:aws:events:ap-east-1:222222222222:event-bus/default",
         }])
     );
 
@@ -329,7 +328,8 @@ fn other_peoples_software_sees_what_was_set_up(estate: &Estate, security: &Keys)
     let role = &estate.answer(Some(&hongkong), &role)["Role"];
     let trust = &role["AssumeRolePolicyDocument"]["Statement"][0];
     assert_eq!(trust["Principal"], json!({ "Service": "events.amazonaws.com" }));
-    assert_eq!(trust["Condition"], json!({ "StringEquals": { "aws:SourceAccount": "555555555555" } }));
+    // No document of AWS's says that EventBridge names the account when it assumes a role.
+    assert!(trust["Condition"].is_null(), "{trust:#}");
     assert!(role["Tags"].as_array().unwrap().contains(&json!({ "Key": "ManagedBy", "Value": "baseline" })), "{role:#}");
 
     let topic = ["--topic-arn", "arn:aws:sns:ap-east-1:222222222222:baseline-alerts"];

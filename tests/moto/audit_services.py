@@ -56,6 +56,15 @@ def named(statement, kind):
     return set(listed(principal.get(kind, []))) if statement["Effect"] == "Allow" and principal != "*" else set()
 
 
+def admitted(statement):
+    """The accounts' roots that an Allow admits by their names or by `aws:PrincipalAccount` alone; `*` where it is open."""
+    if statement["Effect"] != "Allow" or statement["Principal"] not in ("*", {"AWS": "*"}):
+        return named(statement, "AWS")
+    by = statement.get("Condition", {})
+    accounts = by.get("StringEquals", {}).get("aws:PrincipalAccount") if list(by) == ["StringEquals"] else None
+    return {f"arn:aws:iam::{account}:root" for account in listed(accounts)} if accounts else {"*"}
+
+
 def document(text):
     return json.loads(text)["Statement"] if text else []
 
@@ -114,8 +123,8 @@ class Audit:
             (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
             self.equal(trust["Principal"], {"Service": "events.amazonaws.com"}, f"{account}: the role trusts")
             self.equal(listed(trust["Action"]), ["sts:AssumeRole"], f"{account}: the role lets it")
-            only = {"StringEquals": {"aws:SourceAccount": account}}
-            self.equal(trust["Condition"], only, f"{account}: the role trusts under")
+            # No document of AWS's says that EventBridge names the account when it assumes a role.
+            self.equal(trust.get("Condition"), None, f"{account}: the role trusts under")
             name = role["RoleName"]
             self.tagged(plain(iam.list_role_tags(RoleName=name)["Tags"]), f"{account}: role {name}")
             self.equal(pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=name), [], name)
@@ -231,14 +240,14 @@ class Audit:
         allowed = [
             (principal, action, resource)
             for statement in statements
-            for principal in named(statement, "AWS")
+            for principal in admitted(statement)
             for action in listed(statement["Action"])
             for resource in listed(statement["Resource"])
         ]
         senders = [sender for sender in self.accounts if sender != self.security] if account == self.security else []
         wanted = [(f"arn:aws:iam::{sender}:root", "events:PutEvents", bus["Arn"]) for sender in senders]
         self.equal(sorted(allowed), sorted(wanted), f"{account} {region}: who may put events on the bus")
-        open_to_all = [s for s in statements if s["Principal"] in ("*", {"AWS": "*"})]
+        open_to_all = [s for s in statements if "*" in admitted(s)]
         self.equal(open_to_all, [], f"{account} {region}: everybody may")
 
     def topic(self, region):

@@ -8,6 +8,7 @@ import json
 from urllib.parse import unquote
 
 from moto.config.models import ConfigBackend, ConfigRule
+from moto.config.responses import ConfigResponse
 from moto.guardduty import urls as guardduty_urls
 from moto.guardduty.models import Detector
 from moto.guardduty.responses import GuardDutyResponse
@@ -39,6 +40,48 @@ def tag_detectors():
 
     GuardDutyResponse.tag_resource = tag_resource
     guardduty_urls.url_paths["{0}/tags/(?P<arn>.+)$"] = GuardDutyResponse.dispatch
+
+
+def deliver_nothing_yet():
+    """moto lacks `DescribeDeliveryChannelStatus` (AWS Config API Reference). Nothing was tried yet: the members that would
+    tell of an attempt are left out."""
+
+    def describe_delivery_channel_status(self):
+        names = list(self.config_backend.delivery_channels)
+        return json.dumps({"DeliveryChannelsStatus": [{"name": name} for name in names]})
+
+    ConfigResponse.describe_delivery_channel_status = describe_delivery_channel_status
+
+
+def untag_detectors():
+    """moto lacks GuardDuty's `UntagResource` (GuardDuty API Reference); the path is that of `TagResource`."""
+
+    def untag_resource(self):
+        detector = self.guardduty_backend.get_detector(unquote(self.path).split("/")[-1])
+        gone = self.querystring.get("tagKeys", [])
+        detector.tags = {key: value for key, value in detector.tags.items() if key not in gone}
+        return json.dumps({})
+
+    GuardDutyResponse.untag_resource = untag_resource
+
+
+def list_filters():
+    """moto keeps a detector's filters, and lacks GuardDuty's `ListFilters` (GuardDuty API Reference)."""
+
+    def list_filters(self):
+        detector = self.guardduty_backend.get_detector(self.path.split("/")[-2])
+        return json.dumps({"filterNames": list(detector.filters)})
+
+    GuardDutyResponse.list_filters = list_filters
+
+
+def aggregate_everything():
+    """moto lacks `DescribeConfigurationAggregatorSourcesStatus` (AWS Config API Reference). Nothing fails here."""
+
+    def describe_configuration_aggregator_sources_status(self):
+        return json.dumps({"AggregatedSourceStatusList": []})
+
+    ConfigResponse.describe_configuration_aggregator_sources_status = describe_configuration_aggregator_sources_status
 
 
 def keep_tags_of_config():
@@ -95,4 +138,8 @@ def correct():
     judge_no_conditions()
     keep_other_features()
     tag_detectors()
+    deliver_nothing_yet()
+    untag_detectors()
+    list_filters()
+    aggregate_everything()
     keep_tags_of_config()

@@ -24,7 +24,8 @@ pub fn lifecycle(status: &str, days: u32, noncurrent: u32, others: &str) -> Stri
     format!(
         "<LifecycleConfiguration><Rule><ID>BaselineRetention</ID><Filter><Prefix></Prefix></Filter><Status>{status}\
          </Status><Expiration><Days>{days}</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>{noncurrent}\
-         </NoncurrentDays></NoncurrentVersionExpiration></Rule>{others}</LifecycleConfiguration>"
+         </NoncurrentDays></NoncurrentVersionExpiration><AbortIncompleteMultipartUpload><DaysAfterInitiation>7\
+         </DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>{others}</LifecycleConfiguration>"
     )
 }
 
@@ -133,7 +134,40 @@ fn every_field_of_the_bucket_is_watched_and_repaired() {
         (
             "retention switched off",
             Box::new(|| s3("PUT", "lifecycle", &lifecycle("Disabled", 400, 400, ""))),
-            "noncurrent_days, retention_days".to_owned(),
+            "lifecycle_rule>Status, noncurrent_days, retention_days".to_owned(),
+        ),
+        (
+            "retention narrowed to a tag",
+            Box::new(|| {
+                let tag = "<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>";
+                let whole = "<Filter><Prefix></Prefix></Filter>";
+                s3("PUT", "lifecycle", &lifecycle("Enabled", 400, 400, "").replace(whole, tag));
+            }),
+            "lifecycle_rule>Filter>Tag>Key, lifecycle_rule>Filter>Tag>Value, noncurrent_days, retention_days"
+                .to_owned(),
+        ),
+        (
+            "retention narrowed to a prefix in the old form",
+            Box::new(|| {
+                let whole = "<Filter><Prefix></Prefix></Filter>";
+                s3("PUT", "lifecycle", &lifecycle("Enabled", 400, 400, "").replace(whole, "<Prefix>tmp/</Prefix>"));
+            }),
+            "lifecycle_rule>Filter>Prefix, noncurrent_days, retention_days".to_owned(),
+        ),
+        (
+            "logs moved to another class",
+            Box::new(|| {
+                let class = "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>";
+                s3("PUT", "lifecycle", &lifecycle("Enabled", 400, 400, "").replace("</Rule>", class));
+            }),
+            "lifecycle_rule>Transition>Days, lifecycle_rule>Transition>StorageClass".to_owned(),
+        ),
+        (
+            "something that nobody knows yet",
+            Box::new(|| {
+                s3("PUT", "lifecycle", &lifecycle("Enabled", 400, 400, "").replace("</Rule>", "<New>1</New></Rule>"))
+            }),
+            "lifecycle_rule>New".to_owned(),
         ),
         (
             "old versions kept longer",
@@ -161,7 +195,7 @@ fn every_field_of_the_bucket_is_watched_and_repaired() {
             }),
             [
                 "Action",
-                "Condition>ArnLike>aws:sourcearn",
+                "Condition>ArnLike>aws:SourceArn",
                 "Condition>StringEquals>s3:x-amz-acl",
                 "Effect",
                 "Principal>Service",
@@ -186,7 +220,7 @@ fn every_field_of_the_bucket_is_watched_and_repaired() {
             Box::new(|| {
                 edit(&estate, &admin, |statements| statements.retain(|s| s["Effect"] != "Deny"));
             }),
-            ["Action", "Condition>Bool>aws:securetransport", "Effect", "Principal", "Resource", "Sid"]
+            ["Action", "Condition>Bool>aws:SecureTransport", "Effect", "Principal", "Resource", "Sid"]
                 .map(|field| format!("policy>Statement>BaselineDenyInsecureTransport>{field}"))
                 .join(", "),
         ),

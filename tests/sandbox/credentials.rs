@@ -1,7 +1,9 @@
 //! Hops: how often they are assumed, renewed, and what they need.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Instant;
 
 use baseline::sandbox::Options;
@@ -99,6 +101,71 @@ fn a_wrong_code_is_tried_once_and_not_repeated_on_the_screen() {
 }
 
 #[test]
+fn a_code_can_come_by_stdin_where_no_list_of_processes_shows_it() {
+    let estate = Estate::new(&with_mfa(""), BASELINE);
+    let run = |stdin: &str| {
+        let mut command = estate.command(&["accounts", "--mfa-code", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run("123456\n");
+    assert_eq!(code, Some(0), "{said}");
+    for nothing in ["", "\n", "12345\n", &"9".repeat(4096)] {
+        let (code, said) = run(nothing);
+        assert!(code == Some(3) && said.contains("six digits"), "{said}");
+    }
+    let help = estate.run(&["plan", "--help"]).ended(0);
+    assert!(help.out.contains("list of processes"), "{}", help.out);
+}
+
+#[test]
+fn a_wrong_key_is_said_once_with_the_accounts_that_it_keeps_out() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.tamper(json!({ "do": "fault", "operation": "sts:GetCallerIdentity", "effect": { "fail": {
+        "code": "SignatureDoesNotMatch", "status": 403,
+        "message": "The request signature we calculated does not match the signature you provided.\n\nThe Canonical \
+                    String for this request should have been\n'POST\nx-amz-security-token:planted'" } } }));
+    let ran = estate.run(&["accounts"]).ended(3);
+    assert_eq!(ran.out.matches("SignatureDoesNotMatch").count(), 1, "{}", ran.out);
+    assert!(ran.out.contains("4 accounts could not be entered: "), "{}", ran.out);
+    assert!(ran.out.contains("payments (333333333333)") && ran.out.contains("ledger (444444444444)"), "{}", ran.out);
+    assert!(ran.out.contains("check the secret key") && !ran.out.contains("planted"), "{}", ran.out);
+}
+
+#[test]
+fn a_credential_helper_that_fails_gives_nothing_away() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    let config = estate.directory.path().join("config");
+    let helper = "[profile helped]\ncredential_process = sh -c 'echo planted-token >&2; exit 7'\nregion = us-east-1\n";
+    fs::write(&config, helper).unwrap();
+    let ran = |arguments: &[&str]| {
+        let mut command = estate.command(arguments);
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            command.env_remove(name);
+        }
+        let output = command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", "helped").output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let said = ran(&["plan", "--events", "run.jsonl", "-vvv"]);
+    assert!(said.contains("by hand") && !said.contains("planted"), "{said}");
+    let record = fs::read_to_string(estate.directory.path().join("run.jsonl")).unwrap();
+    assert!(record.contains("account_failed") && !record.contains("planted"), "{record}");
+}
+
+#[test]
+fn a_bundle_without_certificates_is_an_error_and_not_a_run_that_trusts_others() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    for (path, why) in [("/etc/passwd", "there is no certificate in it"), ("/dev/zero", "larger than 16 MB")] {
+        let ran = estate.run_with(&["accounts"], &[("AWS_CA_BUNDLE", path)]).ended(1);
+        assert!(ran.err.contains("AWS_CA_BUNDLE") && ran.err.contains(why), "{}", ran.err);
+    }
+    assert_eq!(estate.sandbox.calls(), []);
+}
+
+#[test]
 fn a_program_can_give_the_code() {
     let estate = Estate::new(&with_mfa("mfa_command = [\"./code\", \"alice\"]"), BASELINE);
     let program = estate.directory.path().join("code");
@@ -116,4 +183,20 @@ fn a_program_can_give_the_code() {
     write("#!/bin/sh\necho hush-projects-0815\n");
     let ran = estate.plan(&[]).ended(3);
     assert!(ran.out.contains("six digits"), "{}", ran.out);
+}
+
+/// The starting session has a source identity, which stays; a role on the way does not allow it.
+#[test]
+fn a_hop_that_lacks_the_source_identity_is_told_with_both_its_ends() {
+    let profiles = PROFILES
+        .replace("baseline = false", "role = \"BaselineJump\"\nsource_identity = \"alice\"")
+        .replace("role = \"BaselineExecution\"", "role = \"BaselineExecution\"\nsource_identity = \"alice\"");
+    let estate = Estate::new(&profiles, BASELINE);
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "AWS": "arn:aws:iam::222222222222:root" } }] });
+    estate
+        .tamper(json!({ "do": "set-trust", "account": "333333333333", "role": "BaselineExecution", "policy": trust }));
+    let ran = estate.plan(&[]).ended(3);
+    let text = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("allow sts:SetSourceIdentity at both ends"), "{}", ran.out);
 }

@@ -118,7 +118,8 @@ fn drift_is_mailed_every_night_and_repaired_on_monday() {
     let mail = night(&estate, "plan").ended(2);
     crate::assert_screen!("cron_drift", mail);
     assert_eq!(night(&estate, "plan").ended(2), mail);
-    assert_eq!(night(&estate, "apply").ended(0), "", "nothing is left to do for a person");
+    let repaired = "changed cloudtrail.trail baseline of payments (333333333333), eu-west-1: logging: false → true\n";
+    assert_eq!(night(&estate, "apply").ended(0), repaired, "nothing is left to do for a person but to ask who it was");
     assert_eq!(night(&estate, "plan").ended(0), "");
 }
 
@@ -187,7 +188,7 @@ fn recorded(estate: &Estate, file: &str, event: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The same, and nothing else is wrong: nobody is mailed, and the record has it.
+/// The same, and nothing else is wrong: the repair alone is mailed, and the record has the lock.
 #[test]
 fn a_lock_that_was_left_behind_is_no_mail_where_all_is_well() {
     let estate = estate();
@@ -199,7 +200,8 @@ fn a_lock_that_was_left_behind_is_no_mail_where_all_is_well() {
     let key = format!("/{BUCKET}/baseline/lock-{SECURITY}.json");
     estate.admin(SECURITY).s3("PUT", &key, &held.to_string());
     let ended = begin(job(&estate, &(line("apply") + " --events run.jsonl"))).end();
-    assert_eq!(ended.ended(0), "");
+    let repaired = "changed cloudtrail.trail baseline of payments (333333333333), eu-west-1: logging: false → true\n";
+    assert_eq!(ended.ended(0), repaired);
     let taken = recorded(&estate, "run.jsonl", "lock_taken");
     assert!(taken[0]["over_from"].as_str().unwrap().starts_with("alice@laptop "), "{taken:?}");
     assert_eq!(night(&estate, "plan").ended(0), "");
@@ -261,9 +263,11 @@ fn an_overlapping_night_waits_and_writes_nothing_twice() {
     assert!(first.child.try_wait().unwrap().is_none());
     assert_eq!(estate.writes(), [""; 0]);
     GO_ON.store(true, Ordering::Relaxed);
-    for run in [first, second] {
-        assert_eq!(run.end().ended(0), "");
-    }
+    // The one that repairs says so.
+    let repaired = first.end().ended(0);
+    assert!(repaired.starts_with("changed cloudtrail.trail baseline of 6 places in "), "{repaired}");
+    assert_eq!(repaired.lines().count(), 1, "{repaired}");
+    assert_eq!(second.end().ended(0), "");
     assert_eq!(recorded(&estate, "second.jsonl", "lock_taken").len(), 1);
     let mut started = Vec::new();
     for account in [SECURITY, PAYMENTS, LEDGER] {

@@ -111,7 +111,7 @@ impl Bed {
 
     fn policies(&self) -> Vec<Case> {
         let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "EventBridge", "Effect": "Allow",
-            "Principal": { "Service": "events.amazonaws.com" }, "Action": "sts:AssumeRole" }] });
+            "Principal": { "Service": ["events.amazonaws.com", "lambda.amazonaws.com"] }, "Action": "sts:AssumeRole" }] });
         let trust = trust.to_string();
         self.payments.iam("UpdateAssumeRolePolicy", &[("RoleName", ROLE), ("PolicyDocument", &trust)]);
         let state = self.estate.state();
@@ -129,11 +129,11 @@ impl Bed {
         let path = "/2015-03-31/functions/chat/policy/BaselineTopic-us-east-1";
         self.ledger.rest("lambda", HOME, "DELETE", path, Value::Null);
         let members = ["Action", "Effect", "Principal>Service", "Resource", "Sid"];
-        let invoke = ["Action", "Condition>ArnLike>aws:sourcearn", "Effect", "Principal>Service", "Resource", "Sid"];
+        let invoke = ["Action", "Condition>ArnLike>aws:SourceArn", "Effect", "Principal>Service", "Resource", "Sid"];
         vec![
             case(
                 "333333333333/global/iam.role/baseline-event-forwarding update \
-                 trust>Statement>EventBridge>Condition>StringEquals>aws:sourceaccount",
+                 trust>Statement>EventBridge>Principal>Service",
                 "iam:UpdateAssumeRolePolicy 333333333333 us-east-1",
             ),
             case(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::estate::{
-    BASELINE, BUCKET, Estate, HOME, LEDGER, PAYMENTS, PROFILES, Ran, SECURITY, blocked, changes,
+    BASELINE, BUCKET, Estate, HOME, LEDGER, PAYMENTS, PROFILES, Ran, SECURITY, blocked, changes, standard,
 };
 
 /// The one thing that could not be read.
@@ -212,4 +212,54 @@ fn a_bucket_in_another_region() {
     let estate = Estate::new(PROFILES, BASELINE);
     estate.tamper(json!({ "do": "create-bucket", "bucket": BUCKET, "account": SECURITY, "region": "eu-north-1" }));
     crate::assert_screen!("bucket_in_another_region", estate.plan(&["-s", "s3"]).ended(3).out);
+}
+
+/// One account takes every connection and never answers; the run's time is short.
+#[test]
+fn a_run_whose_time_is_over_reports_what_it_knows_and_starts_nothing_new() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.tamper(json!({ "do": "fault", "account": PAYMENTS, "service": "cloudtrail", "effect": "hang" }));
+    let started = Instant::now();
+    let ran = estate.plan(&["--timeout", "3s"]).ended(3);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert!(ran.out.contains("the time of the run is over") && ran.out.contains("--timeout"), "{}", ran.out);
+    let (code, document) = estate.plan_json(&["--timeout", "3s"]);
+    assert_eq!((code, &document["complete"]), (Some(3), &json!(false)), "{document:#}");
+    assert!(!changes(&document).is_empty(), "what was read is reported: {document:#}");
+    // Writes of the others are made, and what takes too long is not started.
+    let ran = estate.apply(&["--timeout", "5s"]);
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    estate.plan(&["--timeout", "0"]).ended(64);
+    estate.plan(&["--timeout", "soon"]).ended(64);
+}
+
+#[test]
+fn one_wrong_external_id_is_one_block_however_many_wait_for_it() {
+    let profiles = PROFILES.replace("baseline = false", "");
+    let estate = Estate::new(&profiles, &standard());
+    estate.write_profiles(&profiles.replace("hush-security-4711", "not-the-one"));
+    let ran = estate.plan(&[]).ended(3);
+    assert_eq!(ran.out.matches("! could not read").count(), 1, "{}", ran.out);
+    assert!(!ran.out.contains("! blocked"), "{}", ran.out);
+    let (_, cause) = ran.out.split_once("! could not read").unwrap();
+    assert!(cause.contains("wait for ") && cause.lines().count() <= 12, "{}", ran.out);
+    let (_, document) = estate.plan_json(&[]);
+    let blocked = document["blocked"].as_array().unwrap();
+    let waits = blocked.iter().filter(|blocked| blocked["waits_for"].is_string()).count();
+    assert!(waits > 10 && waits == blocked.len(), "{document:#}");
+    let line = ran.out.lines().find(|line| line.contains(" wait for ")).unwrap().trim().to_owned();
+    assert!(line.starts_with(&format!("{waits} resources wait for ")), "{line}");
+}
+
+#[test]
+fn a_success_has_a_line_of_its_own() {
+    let estate = Estate::new(PROFILES, &standard());
+    let ran = estate.run(&["accounts"]).ended(0);
+    assert!(ran.out.ends_with("4 of 4 accounts entered, identities confirmed\n"), "{}", ran.out);
+    assert!(!ran.out.contains("arn:aws:iam::333333333333"), "the id is not repeated: {}", ran.out);
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 96), "{}", ran.out);
+    estate.write_profiles(&PROFILES.replace("hush-projects-0815", "not-the-one"));
+    let ran = estate.run(&["accounts"]).ended(3);
+    assert!(ran.out.contains("2 of 4 accounts entered, 2 not entered"), "{}", ran.out);
+    assert_eq!(ran.out.matches("next: ").count(), 1, "{}", ran.out);
 }

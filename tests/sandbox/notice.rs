@@ -114,7 +114,14 @@ fn each_change_is_told_once() {
     );
 
     let repaired = watched.night(&["apply", "--yes", "--quiet"], 0, 3);
-    assert_eq!((repaired.out.as_str(), repaired.err.as_str()), ("", ""), "-q says nothing on exit 0");
+    assert_eq!(
+        (repaired.out.lines().count(), repaired.err.as_str()),
+        (1, ""),
+        "-q says what was repaired: {repaired:?}"
+    );
+    let fields: Vec<Value> = watched.last().1["repaired"].as_array().unwrap().clone();
+    assert_eq!(fields.len(), 2, "{fields:#?}");
+    assert_eq!(fields[0]["fields"][0]["before"], json!(false));
     assert_eq!(watched.last().0, "baseline test: in sync again");
     let writes = watched.estate.writes().len();
     watched.night(&plan, 0, 3);
@@ -173,12 +180,17 @@ fn what_was_told_is_told_again_where_it_is_lost() {
     fs::remove_file(&path).unwrap();
     watched.night(&["plan"], 2, 3);
 
+    // Somebody put something there that is never done being read.
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    watched.night(&["plan"], 2, 4);
+
     // It cannot be written: told, and said that it will be again.
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let ran = watched.run(&["plan"]).ended(1);
     assert!(ran.err.contains("what was told is forgotten, and the next run tells it again"), "{ran:?}");
-    assert_eq!(watched.mails().len(), 4);
+    assert_eq!(watched.mails().len(), 5);
     let left: Vec<_> = fs::read_dir(watched.state.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
@@ -251,4 +263,13 @@ fn a_file_that_asks_for_word_of_its_runs_alone_makes_no_topics() {
     let watched = Watched::new();
     let document = watched.run(&["plan", "--format", "json"]).ended(0).json();
     assert_eq!(document["changes"], json!([]));
+}
+
+#[test]
+fn what_broke_and_was_repaired_between_two_looks_is_told() {
+    let watched = Watched::new();
+    watched.stop(PAYMENTS, HOME);
+    watched.night(&["apply", "--yes", "--quiet"], 0, 1);
+    assert_eq!(watched.last().0, "baseline test: changed 1 resource, 1 account");
+    watched.night(&["apply", "--yes", "--quiet"], 0, 1);
 }

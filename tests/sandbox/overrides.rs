@@ -83,7 +83,8 @@ fn an_estate_with_an_override_converges_once_and_says_so() {
         let calls = estate.sandbox.calls();
         calls.iter().any(|call| call.operation == operation && call.account.is_some_and(|id| id.as_str() == account))
     };
-    assert!(read("ListDetectors", PAYMENTS) && !read("ListDetectors", LEDGER), "what is left out is not read");
+    assert!(read("ListDetectors", PAYMENTS));
+    assert!(!read("GetDetector", LEDGER), "of what is left out only what is left there is looked for");
     for arguments in [&["-a", "ledger"][..], &["-g", "prod"], &["-s", "guardduty"], &["-r", "us-*"]] {
         assert_eq!(estate.drift(arguments), [""; 0], "{arguments:?}");
     }
@@ -96,4 +97,45 @@ fn an_estate_with_an_override_converges_once_and_says_so() {
     assert!(holds(&ledger, "/eu-west-1/config.recorder/") && holds(&ledger, "guardduty.detector"), "{ledger:#?}");
     estate.apply(&[]).ended(0);
     estate.assert_clean();
+}
+
+#[test]
+fn what_is_no_longer_watched_is_named_with_what_stays_behind() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    let note = |document: &Value, place: &str| {
+        let notes = document["notes"].as_array().unwrap().iter().filter(|note| note["topic"] == "no-longer-watched");
+        let of = |note: &&Value| format!("{}/{}", note["account"].as_str().unwrap(), note["region"].as_str().unwrap());
+        let texts: Vec<String> =
+            notes.filter(|note| of(note) == place).map(|note| note["text"].as_str().unwrap().to_owned()).collect();
+        texts.join("\n")
+    };
+    // The ledger account moves to where an override leaves GuardDuty out.
+    estate.write_baseline(&format!("{BASELINE}{OVERRIDE}"));
+    let (_, document) = estate.plan_json(&[]);
+    for place in ["444444444444/eu-west-1", "444444444444/us-east-1"] {
+        let said = note(&document, place);
+        assert!(said.contains("guardduty") && said.contains("guardduty.detector"), "{place}: {said}");
+        assert!(said.contains("an override of baseline.toml leaves this out here"), "{said}");
+    }
+    assert_eq!(note(&document, "333333333333/eu-west-1"), "", "the others are watched");
+    estate.write_baseline(BASELINE);
+    let (_, document) = estate.plan_json(&[]);
+    assert!(!document.to_string().contains("no-longer-watched"), "{document:#}");
+
+    // Its Regions are narrowed, by a list or by globs.
+    for regions in ["list = [\"us-east-1\"]", "include = [\"us-east-1\"]"] {
+        let narrowed = format!("{PROFILES}regions = {{ {regions} }}\n");
+        estate.write_profiles(&narrowed);
+        let (_, document) = estate.plan_json(&[]);
+        let said = note(&document, "444444444444/eu-west-1");
+        for part in ["cloudtrail", "config", "guardduty", "cloudtrail.trail baseline", "config.recorder", "`regions`"] {
+            assert!(said.contains(part), "{regions}: no {part} in {said}");
+        }
+        assert_eq!(note(&document, "444444444444/us-east-1"), "");
+        let people = estate.plan(&[]);
+        assert!(people.out.contains("no longer watched here"), "{}", people.out);
+        estate.sandbox.reset_calls();
+        estate.plan(&[]);
+        assert_eq!(estate.sandbox.mutating_calls(), 0);
+    }
 }

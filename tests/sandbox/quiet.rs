@@ -39,7 +39,7 @@ fn in_sync_is_one_line_and_quiet_is_none() {
 }
 
 #[test]
-fn drift_is_told_in_full_and_its_repair_is_quiet() {
+fn drift_is_told_in_full_and_its_repair_in_a_line() {
     let estate = Estate::converged(PROFILES, BASELINE);
     drift(&estate);
     let loud = estate.run(&["plan"]).ended(2);
@@ -47,8 +47,14 @@ fn drift_is_told_in_full_and_its_repair_is_quiet() {
     assert!(loud.out.contains("logging") && loud.out.contains("Plan: 1 to update"), "{}", loud.out);
     let quiet = estate.run(&["plan", "-q"]).ended(2);
     assert_eq!((quiet.out, quiet.err), (loud.out, String::new()));
+    let repaired = estate.apply(&["-q"]).ended(0);
+    let line = "changed cloudtrail.trail baseline of payments (333333333333), eu-west-1: logging: false → true\n";
+    assert_eq!((repaired.out.as_str(), repaired.err.as_str()), (line, ""), "what somebody broke is news");
     says_nothing(&estate.apply(&["-q"]).ended(0));
     estate.assert_clean();
+    drift(&estate);
+    let document = estate.apply(&["-q", "--format", "json"]).ended(0).json();
+    assert_eq!(document["result"]["applied"], 1);
     drift(&estate);
     let repaired = estate.apply(&[]).ended(0);
     assert_eq!(repaired.err, "");
@@ -79,6 +85,9 @@ fn a_warning_is_held_back_only_while_all_is_well() {
     let estate = Estate::converged(PROFILES, BASELINE);
     let ran = estate.run(&["plan", "-q", "-a", "nobody"]).ended(64);
     assert!(ran.err.contains("no account of profiles.toml matches"), "{}", ran.err);
+    // Beside one that matches, too.
+    let ran = estate.run(&["plan", "-a", "payments", "-a", "nobody"]).ended(64);
+    assert!(ran.err.contains("--account nobody"), "{}", ran.err);
 }
 
 /// Runs a command whose output nobody reads, not even the beginning.

@@ -154,12 +154,13 @@ fn a_killed_apply_leaves_a_record_that_says_what_is_unknown() {
 }
 
 #[test]
-fn a_full_disk_is_said_once_and_stops_nothing() {
+fn where_a_record_was_asked_for_and_cannot_be_written_nothing_is_changed() {
     let estate = Estate::new(PROFILES, BASELINE);
     let ran = estate.apply(&["--events", "/dev/full"]).ended(1);
     assert_eq!(ran.err.matches("cannot go on with the record in /dev/full").count(), 1, "{}", ran.err);
-    assert!(ran.err.contains("is not whole"), "{}", ran.err);
-    estate.assert_clean();
+    assert!(ran.err.contains("is not whole") && ran.err.contains("nothing will be changed"), "{}", ran.err);
+    assert!(ran.out.contains("the record of the run that --events asks for could not be written"), "{}", ran.out);
+    assert_eq!(estate.sandbox.mutating_calls(), 0, "{:?}", estate.all_writes());
     let quiet = estate.run(&["plan", "-q", "--events", "/dev/full"]).ended(1);
     assert!(quiet.err.contains("cannot go on with the record"), "quiet says what is wrong: {}", quiet.err);
 }
@@ -180,6 +181,140 @@ fn nothing_is_written_over_or_behind_what_is_there() {
     estate.run(&["accounts", "--events", FILE]).ended(0);
     assert_eq!(record(&estate).accounts, (4, 4));
     estate.run(&["accounts", "--events", "nowhere/run.jsonl"]).ended(1);
+}
+
+#[test]
+fn a_record_that_breaks_after_the_first_change_stops_nothing() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.apply(&["--events", FILE]).ended(0);
+    let whole = text(&estate);
+    let first = whole.find("\"event\":\"change_ended\"").unwrap();
+    let estate = Estate::new(PROFILES, BASELINE);
+    // To the middle of the run, as far as a limit counts: in blocks of 512 bytes.
+    let blocks = (first + (whole.len() - first) / 2) / 512;
+    let ran = limited(&estate, blocks, &["apply", "--yes", "--events", FILE]).ended(1);
+    assert!(ran.err.contains("cannot go on with the record") && ran.err.contains("unrecorded"), "{}", ran.err);
+    estate.assert_clean();
+}
+
+/// Runs where no file may grow larger than so many blocks of 512 bytes.
+fn limited(estate: &Estate, blocks: usize, arguments: &[&str]) -> Ran {
+    let command = estate.command(arguments);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(command.get_program());
+    shell.args(command.get_args()).env_clear().current_dir(estate.directory.path());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = shell.stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), None, "a signal killed it");
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_of_that_file_and_leaves_no_other() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    let ran = limited(&estate, 1, &["apply", "--yes", "--events", FILE]).ended(1);
+    assert!(ran.err.contains("cannot go on with the record in run.jsonl: File too large"), "{}", ran.err);
+    assert_eq!(estate.sandbox.mutating_calls(), 0, "{:?}", estate.all_writes());
+    let ran = limited(&estate, 1, &["plan", "--out", "plan.json"]).ended(1);
+    assert!(ran.err.contains("cannot write plan.json") && ran.err.contains("File too large"), "{}", ran.err);
+    let names = fs::read_dir(estate.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["baseline.toml", "profiles.toml", "run.jsonl"], "no temporary file is left");
+}
+
+#[test]
+fn a_record_is_for_its_owner_and_goes_through_no_link() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    let path = estate.directory.path().join(FILE);
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    estate.run(&["accounts", "--events", FILE]).ended(0);
+    assert_eq!(mode(), 0o600);
+    for target in ["elsewhere", "nowhere"] {
+        let elsewhere = estate.directory.path().join(target);
+        if target == "elsewhere" {
+            fs::write(&elsewhere, "").unwrap();
+        }
+        let link = estate.directory.path().join("link.jsonl");
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        let ran = estate.run(&["accounts", "--events", "link.jsonl"]).ended(1);
+        assert!(ran.err.contains("it is a symbolic link"), "{}", ran.err);
+        assert!(fs::read(&elsewhere).map_or(true, |bytes| bytes.is_empty()), "{target} was written");
+        fs::remove_file(&link).unwrap();
+    }
+    // Links that the system makes are none of somebody's.
+    let ran = estate.run(&["accounts", "--events", "/dev/stderr"]).ended(0);
+    assert!(ran.err.contains("\"event\":\"run_ended\""), "{}", ran.err);
+}
+
+#[test]
+fn no_field_of_a_record_moves_a_cursor_or_hides_anything() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.tamper(json!({ "do": "deny", "account": PAYMENTS, "operation": "cloudtrail:CreateTrail" }));
+    estate.apply(&["--events", FILE]).ended(1);
+    // Every text of it that has no form of its own, and the words that people read.
+    let infested: Vec<String> = text(&estate)
+        .lines()
+        .map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            infest(&mut line);
+            // The first line begins with the version of the format.
+            match line.as_object_mut().unwrap().remove("record") {
+                Some(version) => line.to_string().replacen('{', &format!("{{\"record\":{version},"), 1),
+                None => line.to_string(),
+            }
+        })
+        .collect();
+    fs::write(estate.directory.path().join(FILE), format!("{}\n", infested.join("\n"))).unwrap();
+    for arguments in [&[][..], &["-v"], &["--format", "json"], &["--format", "json", "-v"]] {
+        let ran = show(&estate, arguments).ended(0);
+        let shown = format!("{}{}", ran.out, ran.err);
+        let hidden = |c: char| c != '\n' && baseline::model::is_hidden(c);
+        assert!(!shown.contains(hidden), "{shown:?}");
+        // Nothing stands on a line of its own that was behind a line feed.
+        assert!(!shown.lines().any(|line| line.starts_with("FORGED")), "{shown}");
+        assert!(shown.contains("FORGED"), "the texts are there: {shown}");
+    }
+}
+
+/// Puts what a terminal obeys behind every text that may be any.
+fn infest(value: &mut Value) {
+    const FREE: [&str; 12] = [
+        "tool",
+        "command",
+        "baseline",
+        "selection",
+        "role",
+        "service",
+        "operation",
+        "code",
+        "message",
+        "request_id",
+        "hint",
+        "reason",
+    ];
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(infest),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(text) if FREE.contains(&name.as_str()) => {
+                        text.push_str("\u{1b}[2K\r\u{202e}\u{200b}\nFORGED");
+                    }
+                    // A resource's own texts are quoted where they are shown.
+                    _ if name == "desired" || name == "seen" => {}
+                    other => infest(other),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]

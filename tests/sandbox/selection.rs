@@ -34,6 +34,34 @@ fn a_filter_that_matches_nothing_is_a_mistake_and_calls_nothing() {
     assert_eq!(estate.sandbox.calls(), []);
 }
 
+#[test]
+fn a_region_or_a_target_that_matches_nothing_is_a_mistake_too() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    estate.sandbox.reset_calls();
+    for (arguments, said) in [
+        (&["plan", "-r", "tokyo"][..], "did you mean `ap-northeast-1`?"),
+        (&["plan", "-r", "eu-*", "-r", "us-esat-*"], "did you mean `us-east-*`?"),
+        (&["plan", "-r", "ap-northeast-1"], "no selected account has this Region"),
+        (&["plan", "-t", "3333*/eu-north-*/cloudtrail.*"], "no selected account has this Region"),
+        (&["plan", "-t", "payments/*/cloudtrail.*"], "--account takes names"),
+        (&["plan", "-t", "*/*/cloudtrial.trail"], "did you mean `cloudtrail.trail`?"),
+        (&["plan", "-t", "*/*/cloudtrail.trail/basleine"], "did you mean `baseline`?"),
+        (&["plan", "-s", "guardduty"], "the baseline has nothing of this service"),
+        (&["plan", "-r", "us-east-1", "-s", "s3"], "together"),
+        (&["apply", "--yes", "-r", "tokyo"], "did you mean `ap-northeast-1`?"),
+    ] {
+        let ran = estate.run(arguments).ended(64);
+        assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}: {ran:?}");
+    }
+    assert_eq!(estate.all_writes(), [""; 0]);
+
+    // Where an account cannot be entered, it may be there.
+    estate.tamper(json!({ "do": "delete-role", "account": LEDGER, "role": "BaselineExecution" }));
+    let ran = estate.run(&["plan", "-r", "tokyo"]).ended(3);
+    assert!(ran.out.contains("--region tokyo") && ran.out.contains("could not be read"), "{ran:?}");
+    estate.run(&["plan", "-r", "tokyo", "-a", "payments"]).ended(64);
+}
+
 /// Where CloudTrail was read, as `ACCOUNT REGION`.
 fn read(estate: &Estate) -> Vec<String> {
     let calls = estate.sandbox.calls();

@@ -34,5 +34,5 @@ regions = { list = ["ap-northeast-1", "eu-west-1", "us-east-1"] }
     let plan = estate.plan(&[]).ended(2);
     let lines = plan.out.lines().count();
     assert!(lines <= SCREEN, "{lines} lines:\n{}", plan.out);
-    assert!(plan.out.contains("41 accounts, 123 Regions"), "{}", plan.out);
+    assert!(plan.out.contains("41 accounts, 3 Regions each"), "{}", plan.out);
 }

@@ -185,10 +185,9 @@ fn every_field_of_the_event_selectors_is_watched_and_repaired() {
                 put(&admin, json!({ "TrailName": "baseline", "AdvancedEventSelectors": [selector] }));
             }),
             vec![format!(
-                "{EAST} update event_selectors>basic>data_resources, \
+                "{EAST} update event_selectors>advanced, event_selectors>basic>data_resources, \
                  event_selectors>basic>exclude_management_event_sources, \
-                 event_selectors>basic>include_management_events, event_selectors>basic>read_write_type, \
-                 event_selectors>other>advanced"
+                 event_selectors>basic>include_management_events, event_selectors>basic>read_write_type"
             )],
         ),
     ];
@@ -197,15 +196,140 @@ fn every_field_of_the_event_selectors_is_watched_and_repaired() {
 
 /// Two trails of one name cannot be seen in one Region, so that one has to be put right before the other can be made.
 #[test]
-fn a_trail_that_was_made_multi_region_is_put_right_by_the_second_run_at_the_latest() {
+fn a_trail_that_was_made_multi_region_is_put_right_in_one_run() {
     let estate = Estate::converged(PROFILES, BASELINE);
     let admin = estate.admin(PAYMENTS);
     admin.cloudtrail(HOME, "DeleteTrail", json!({ "Name": "baseline" }));
     admin.cloudtrail("us-east-1", "UpdateTrail", json!({ "Name": "baseline", "IsMultiRegionTrail": true }));
-    assert_eq!(estate.drift(&[]), [format!("{WEST} create"), format!("{EAST} update multi_region")]);
-    let first = estate.apply(&[]);
-    assert!(matches!(first.code, Some(0 | 1)), "{first:?}");
+    assert_eq!(estate.drift(&[]), [format!("{EAST} update multi_region"), format!("{WEST} create")]);
     estate.apply(&[]).ended(0);
+    estate.assert_clean();
+}
+
+/// Somebody's trail of our name that records every Region from us-east-1.
+fn somebodys_trail(estate: &Estate, region: &str, name: &str) {
+    estate.tamper(json!({
+        "do": "put-foreign-trail", "account": PAYMENTS, "region": region, "name": name,
+        "bucket": "baseline-logs-222222222222-eu-west-1", "multi_region": true,
+    }));
+}
+
+#[test]
+fn a_name_that_somebodys_trail_holds_everywhere_blocks_every_region() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.apply(&["-a", SECURITY]).ended(0);
+    somebodys_trail(&estate, "us-east-1", "baseline");
+    let blocked = |arguments: &[&str]| {
+        let (code, document) = estate.plan_json(arguments);
+        assert_eq!(code, Some(3), "{document:#}");
+        let list = document["blocked"].as_array().unwrap().clone();
+        let of_trails = list.into_iter().filter(|one| one["kind"] == "cloudtrail.trail");
+        let said = |one: Value| format!("{} {} {}", one["region"], one["reason"], one["hint"]);
+        of_trails.map(said).collect::<Vec<_>>().join("\n")
+    };
+    let all = blocked(&["-a", PAYMENTS]);
+    assert!(all.contains("\"us-east-1\" \"arn:aws:cloudtrail:us-east-1:333333333333:trail/baseline bears"), "{all}");
+    assert!(all.contains("\"eu-west-1\" \"the name is taken here by a trail"), "{all}");
+    assert!(all.contains("take_over = "), "{all}");
+    let before = estate.state()["trails"].clone();
+    estate.apply(&["-a", PAYMENTS, "-s", "cloudtrail"]).ended(3);
+    assert_eq!(estate.state()["trails"], before);
+
+    // Taken over, and with its own Region left out, there is nothing that frees the name.
+    let taken_over = PROFILES.replace("name = \"payments\"", "name = \"payments\"\ntake_over = [\"cloudtrail\"]");
+    estate.write_profiles(&taken_over);
+    let narrowed = blocked(&["-a", PAYMENTS, "-r", HOME]);
+    assert!(narrowed.contains("select us-east-1 too"), "{narrowed}");
+    // In one apply, and the Region that is freed comes first.
+    let (code, document) = estate.plan_json(&["-a", PAYMENTS]);
+    assert_eq!(code, Some(2), "{document:#}");
+    estate.apply(&["-a", PAYMENTS]).ended(0);
+    let (code, document) = estate.plan_json(&["-a", PAYMENTS]);
+    assert_eq!((code, &document["changes"]), (Some(0), &json!([])), "{document:#}");
+    let state = estate.state();
+    let mine = state["trails"].as_array().unwrap().iter().filter(|trail| trail["arn"].to_string().contains(PAYMENTS));
+    assert_eq!(mine.map(|trail| trail["multi_region"].clone()).collect::<Vec<_>>(), [false, false]);
+}
+
+#[test]
+fn a_name_is_also_taken_from_a_region_that_does_not_count() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    estate.apply(&["-a", SECURITY]).ended(0);
+    somebodys_trail(&estate, "ap-northeast-1", "baseline");
+    let (code, document) = estate.plan_json(&["-a", PAYMENTS, "-s", "cloudtrail"]);
+    assert_eq!((code, &document["changes"]), (Some(3), &json!([])), "{document:#}");
+    let blocked = document["blocked"].as_array().unwrap();
+    assert_eq!(blocked.len(), 2, "{document:#}");
+    let says = |one: &Value, words: &str| one.to_string().contains(words);
+    assert!(blocked.iter().all(|one| says(one, "ap-northeast-1 is not among the Regions")), "{document:#}");
+}
+
+/// One advanced selector that leaves something out, by each of the operators.
+fn advanced(operator: &str, value: &str) -> Value {
+    let mut field = json!({ "Field": "eventSource" });
+    field[operator] = json!([value]);
+    let fields = json!([{ "Field": "eventCategory", "Equals": ["Management"] }, field]);
+    json!({ "TrailName": "baseline", "AdvancedEventSelectors": [{ "Name": "x", "FieldSelectors": fields }] })
+}
+
+#[test]
+fn every_operator_of_advanced_selectors_is_shown_and_makes_a_saved_plan_stale() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    let admin = estate.admin(PAYMENTS);
+    let operators = ["NotEquals", "StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith"];
+    for operator in operators {
+        put(&admin, advanced(operator, "kms.amazonaws.com"));
+        let (_, document) = estate.plan_json(&[]);
+        let fields = document["changes"][0]["fields"].to_string();
+        let name: String = operator.chars().fold(String::new(), |mut name, c| {
+            if c.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(c.to_ascii_lowercase());
+            name
+        });
+        assert!(fields.contains(&format!("\"{name}\":[\"kms.amazonaws.com\"]")), "{operator}: {fields}");
+    }
+    estate.plan(&["--out", "plan.json"]).ended(2);
+    put(&admin, advanced("NotEndsWith", "sts.amazonaws.com"));
+    let ran = estate.apply(&["plan.json"]).ended(3);
+    assert!(ran.out.contains("stale"), "{ran:?}");
+    estate.apply(&[]).ended(0);
+    estate.assert_clean();
+}
+
+#[test]
+fn advanced_selectors_can_be_declared() {
+    let declared = r#"
+[[cloudtrail.advanced_selectors]]
+name = "all but KMS"
+fields = [
+    { field = "eventSource", not_equals = ["kms.amazonaws.com", "rdsdata.amazonaws.com"] },
+    { field = "eventCategory", equals = ["Management"] },
+]
+[[cloudtrail.advanced_selectors]]
+fields = [
+    { field = "eventCategory", equals = ["Data"] },
+    { field = "resources.type", equals = ["AWS::S3::Object"] },
+    { field = "resources.ARN", starts_with = ["arn:aws:s3:::payments/"], not_ends_with = [".tmp"] },
+]
+"#;
+    let plain = BASELINE.split("[cloudtrail]").next().unwrap();
+    let estate = Estate::converged(PROFILES, &format!("{plain}[cloudtrail]\n{declared}"));
+    estate.assert_clean();
+    let admin = estate.admin(PAYMENTS);
+    let seen = admin.cloudtrail("us-east-1", "GetEventSelectors", json!({ "TrailName": "baseline" }));
+    assert!(seen["AdvancedEventSelectors"].to_string().contains("\"NotEndsWith\":[\".tmp\"]"), "{seen:#}");
+    put(&admin, advanced("NotEquals", "kms.amazonaws.com"));
+    assert_eq!(estate.drift(&[]), [format!("{EAST} update event_selectors>advanced")]);
+    estate.apply(&[]).ended(0);
+    // The order of selectors, fields and values means nothing.
+    let mut again = seen["AdvancedEventSelectors"].clone();
+    again.as_array_mut().unwrap().reverse();
+    for selector in again.as_array_mut().unwrap() {
+        selector["FieldSelectors"].as_array_mut().unwrap().reverse();
+    }
+    put(&admin, json!({ "TrailName": "baseline", "AdvancedEventSelectors": again }));
     estate.assert_clean();
 }
 

@@ -56,7 +56,7 @@ fn a_failed_account_keeps_the_next_wave_from_being_started() {
 
 /// What is said of the outcomes, without the plan before.
 fn outcomes(out: &str) -> &str {
-    out.split_once("Regions).\n").unwrap().1
+    out.split_once("each).\n").unwrap().1
 }
 
 #[test]

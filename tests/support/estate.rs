@@ -408,6 +408,12 @@ impl Admin {
     pub fn s3(&self, method: &str, path: &str, body: &str) -> String {
         self.send("s3", HOME, method, path, &[], body)
     }
+
+    /// The same with headers.
+    #[track_caller]
+    pub fn s3_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+        self.send("s3", HOME, method, path, headers, body)
+    }
 }
 
 /// A value of a form.

@@ -22,6 +22,18 @@ pub fn file(path: &str) -> PathBuf {
     root().join(path)
 }
 
+/// Fails unless a page of the repository is this text; with `UPDATE_DOCS` in the environment it is written first.
+#[cfg(feature = "aws")]
+#[track_caller]
+pub fn page_is_up_to_date(page: &str, text: &str) {
+    let path = file(page);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let is_same = std::fs::read_to_string(&path).unwrap_or_default() == text;
+    assert!(is_same, "{page} is out of date: run the tests with UPDATE_DOCS=1");
+}
+
 /// The program.
 pub fn baseline_path() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_baseline"))

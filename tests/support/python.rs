@@ -9,7 +9,7 @@ use super::file;
 
 /// What to do where there is no usable Python.
 const HOW_TO_GET_IT: &str = "\
-These tests run moto, the AWS CLI and parliament, which are written in Python. They need python3, 3.11 or newer, with venv:
+These tests run moto, botocore, the AWS CLI and parliament, which are written in Python. They need python3, 3.11 or newer, with venv:
     Debian, Ubuntu   apt-get install python3 python3-venv
     Fedora           dnf install python3
     macOS            brew install python

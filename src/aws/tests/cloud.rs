@@ -18,7 +18,7 @@ use aws_types::region::Region as SdkRegion;
 use crate::aws::clients::{Aws, Start};
 use crate::aws::rates::Rates;
 use crate::clock::{Clock, Simulated};
-use crate::model::Partition;
+use crate::model::{Partition, Secrets};
 use crate::report::Events;
 use crate::sandbox::{Cloud, Fate};
 
@@ -33,7 +33,14 @@ pub(crate) fn aws_over(cloud: &Cloud, time: &Simulated, parallelism: usize, rate
         .retry_config(aws_config::retry::RetryConfig::disabled())
         .http_client(Wire { cloud: cloud.clone(), clock: time.clock() })
         .build();
-    let start = Start { profile: None, partition: Partition::Aws, parallelism, rates, clock: time.clock() };
+    let start = Start {
+        profile: None,
+        partition: Partition::Aws,
+        parallelism,
+        rates,
+        clock: time.clock(),
+        secrets: Secrets::default(),
+    };
     Arc::new(Aws::with_config(config, &start, events))
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::script::{Answer, Script};
+use super::wire::Wire;
 use super::{Case, apply, taken};
 use crate::aws::Rates;
-use crate::model::Arn;
-use crate::services::Spec;
-use crate::services::adapter::Order;
+use crate::aws::clients::Access;
+use crate::config::{Source, load};
+use crate::model::{Arn, Region, Target};
+use crate::services::adapter::{Cell, Order};
 use crate::services::cloudtrail::{BasicSelectors, Selectors, Trail};
+use crate::services::{Declared, Place, Resource, Service, Shared, Spec, Terms};
 
 pub(super) fn cases(trail: &Trail) -> Vec<Case> {
     let case = |what, sends, alter: fn(&mut Trail)| {
@@ -64,4 +67,59 @@ fn every_change_of_a_trail_waits_out_a_conflict() {
     let arn: Arn = "arn:aws:cloudtrail:us-east-1:222222222222:trail/baseline".parse().unwrap();
     script.run(spec.delete(&Order { session: &session, address: &address, arn: Some(&arn) })).0.unwrap();
     assert_eq!(script.count("DeleteTrail"), 2);
+}
+
+/// What is not declared is part of what was seen and no difference, and where a trail sends besides its bucket counts if it
+/// is set.
+#[tokio::test]
+async fn what_a_trail_has_besides_is_kept_and_its_errors_count() {
+    fn answer(asked: &str) -> (u16, &'static str) {
+        let text = match asked {
+            "DescribeTrails" => {
+                r#"{"trailList": [{"Name": "baseline", "S3BucketName": "logs", "IncludeGlobalServiceEvents": true,
+                    "IsMultiRegionTrail": false, "HomeRegion": "us-east-1", "LogFileValidationEnabled": true,
+                    "TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/baseline",
+                    "SnsTopicARN": "arn:aws:sns:us-east-1:333333333333:trail", "HasInsightSelectors": true}]}"#
+            }
+            "GetTrailStatus" => {
+                r#"{"IsLogging": true, "LatestDeliveryTime": 1900000000, "LatestNotificationError": "AuthorizationError",
+                    "LatestCloudWatchLogsDeliveryError": "AccessDenied"}"#
+            }
+            "GetEventSelectors" => r#"{"TrailARN": "arn:aws:cloudtrail:us-east-1:333333333333:trail/baseline"}"#,
+            "ListTags" => r#"{"ResourceTagList": [{"TagsList": [{"Key": "ManagedBy", "Value": "baseline"}]}]}"#,
+            other => panic!("{other}"),
+        };
+        (200, text)
+    }
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let profiles = source("profiles.toml", include_str!("../../../profiles.example.toml"));
+    let text = "name = 'test'\n[log_bucket]\n[cloudtrail]\n";
+    let loaded = load(&profiles, Some(&source("baseline.toml", text))).unwrap();
+    let baseline = loaded.baseline.unwrap();
+    let regions: [Region; 1] = ["us-east-1".parse().unwrap()];
+    let shared = Shared::default();
+    let declared = Declared { profiles: &loaded.profiles, baseline: &baseline, shared: &shared };
+    let account = loaded.profiles.account("333333333333".parse().unwrap()).unwrap();
+    let place = Place { account, regions: &regions };
+    let target = Target::new(account.id, regions[0].clone());
+    let wire = Wire::new(answer);
+    let session = wire.session(Access::Read);
+    let cell = Cell { session: &session, target: &target, declared: &declared, place: &place };
+    let reading = Service::Cloudtrail.observe(&cell).await.unwrap();
+
+    let undelivered: Vec<&str> = reading.undelivered.iter().map(|one| one.reason.as_str()).collect();
+    assert_eq!(
+        undelivered,
+        [
+            "CloudTrail cannot deliver notifications to its SNS topic from us-east-1: AuthorizationError; no delivery has \
+          ever succeeded"
+        ]
+    );
+    let Spec::CloudtrailTrail(seen) = &reading.found[0].spec else { panic!("{reading:?}") };
+    assert_eq!(seen.rest["SnsTopicARN"], "arn:aws:sns:us-east-1:333333333333:trail");
+    assert_eq!(seen.rest["HasInsightSelectors"], "true");
+    let mut wanted = Trail { rest: Default::default(), ..(**seen).clone() };
+    assert!(wanted != **seen, "a plan that was saved before is stale");
+    wanted.adopt(seen, &Terms::default());
+    assert!(wanted == **seen);
 }

@@ -40,6 +40,49 @@ fn put_policy_failure(settling: &'static [&'static str]) -> OpError {
     script.run(session.call(&region, "s3", "PutBucketPolicy").settling(settling).run(put)).0.unwrap_err()
 }
 
+/// How a read of a bucket ends.
+fn head_failure(answer: impl Fn() -> Answer + Send + Sync + 'static) -> OpError {
+    let script = Script::new(move |_| answer());
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    let region = region();
+    let head = || crate::aws::send!(s3, region, session.s3().head_bucket().bucket("logs"));
+    script.run(session.call(&region, "s3", "HeadBucket").run(head)).0.unwrap_err()
+}
+
+#[test]
+fn s3_says_that_a_region_is_off_or_a_bucket_elsewhere_and_the_hint_says_what_to_do() {
+    let script = Script::new(|_| {
+        let error = "<Error><Code>InvalidToken</Code><Message>The provided token is malformed.</Message></Error>";
+        Answer::Http(400, &[], error.to_owned())
+    });
+    let aws = script.aws(8, Rates::Off);
+    let session = script.session(&aws, ACCOUNT);
+    let region = region();
+    let get = || crate::aws::send!(s3, region, session.s3().get_bucket_policy().bucket("logs"));
+    let off = script.run(session.call(&region, "s3", "GetBucketPolicy").run(get)).0.unwrap_err();
+    assert_eq!(off.fault, Fault::RegionDisabled);
+    assert!(off.hint.as_ref().unwrap().contains(&format!("enable {region} in account {ACCOUNT}")), "{off:?}");
+
+    const THERE: &[(&str, &str)] = &[("x-amz-bucket-region", "eu-central-1")];
+    for (status, body) in [
+        (301, ""),
+        (400, ""),
+        (307, ""),
+        (400, "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region is wrong</Message></Error>"),
+    ] {
+        let elsewhere = head_failure(move || Answer::Http(status, THERE, body.to_owned()));
+        assert_eq!(elsewhere.code.as_deref(), Some("PermanentRedirect"), "{status}: {elsewhere:?}");
+        assert!(elsewhere.message.contains("eu-central-1"), "{status}: {elsewhere:?}");
+        assert!(elsewhere.hint.as_ref().unwrap().contains("home_region"), "{status}: {elsewhere:?}");
+    }
+    // The status is all there is.
+    let plain = head_failure(|| Answer::Http(400, &[], String::new()));
+    assert!(plain.hint.as_ref().unwrap().contains("not enabled in account"), "{plain:?}");
+    let denied = head_failure(|| Answer::Http(403, THERE, String::new()));
+    assert_eq!(denied.fault, Fault::Denied);
+}
+
 fn denied(message: &'static str) -> impl Fn() -> Answer + Send + Sync + 'static {
     move || Answer::json(400, "AccessDeniedException", message)
 }
@@ -164,6 +207,85 @@ fn each_failure_says_what_to_do_next() {
         said.push_str(&format!("{what}\n  {error}\n  next: {hint}\n\n"));
     }
     insta::assert_snapshot!("each_failure_says_what_to_do_next", said);
+}
+
+/// What `AssumeRole` is refused for that is not the role's trust.
+#[test]
+fn each_refusal_of_a_hop_names_the_setting_or_the_action_that_it_comes_from() {
+    let denied = |action: &'static str| {
+        assume_failure(move || {
+            let message = format!(
+                "User: arn:aws:sts::111111111111:assumed-role/Jump/baseline is not authorized to perform: {action} on \
+                 resource: arn:aws:iam::{ACCOUNT}:role/Baseline"
+            );
+            Answer::xml(403, "AccessDenied", &message)
+        })
+    };
+    for action in ["sts:SetSourceIdentity", "sts:TagSession"] {
+        let error = denied(action);
+        let hint = error.hint.unwrap();
+        for said in [&format!("allow {action} at both ends"), "identity policy", "trust policy"] {
+            assert!(hint.contains(said), "{action}: {hint}");
+        }
+        assert!(!hint.contains("external_id"), "{hint}");
+    }
+    let at = |parameter: &str| {
+        format!("1 validation error detected: Value 'x' at '{parameter}' failed to satisfy constraint: Member must …")
+    };
+    for (code, message, setting) in [
+        (
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+                .to_owned(),
+            "temporary keys",
+        ),
+        (
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.".to_owned(),
+            "max-session-duration",
+        ),
+        ("ValidationError", at("durationSeconds"), "`duration_seconds`"),
+        ("ValidationError", at("externalId"), "`external_id`"),
+        ("ValidationError", at("roleSessionName"), "`session_name`"),
+        ("ValidationError", at("sourceIdentity"), "`source_identity`"),
+        ("ValidationError", at("tokenCode"), "`mfa_serial`"),
+        ("ValidationError", at("serialNumber"), "`mfa_serial`"),
+        ("ValidationError", "arn:aws:iam::1:rolle/x is invalid".to_owned(), "`role`"),
+        ("ValidationError", "Something that nobody has seen".to_owned(), "`external_id`"),
+        ("PackedPolicyTooLarge", "Packed size of session tags consumes 120%".to_owned(), "session tags"),
+    ] {
+        let said = message.clone();
+        let error = assume_failure(move || Answer::xml(400, code, &said));
+        let hint = error.hint.clone().unwrap_or_else(|| panic!("no next step after {message}"));
+        assert!(hint.contains(setting), "{message}: {hint}");
+    }
+}
+
+#[test]
+fn a_control_policy_that_hides_the_regions_is_answered_with_a_list_of_them() {
+    for policy in ["service control policy", "resource control policy", "permissions boundary"] {
+        let script = Script::new(move |_| {
+            let message = format!(
+                "You are not authorized to perform this operation. User: x is not authorized to perform: \
+                 ec2:DescribeRegions with an explicit deny in a {policy}"
+            );
+            Answer::Http(
+                403,
+                &[],
+                format!(
+                    "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{message}</Message></Error>\
+                     </Errors><RequestID>r</RequestID></Response>"
+                ),
+            )
+        });
+        let aws = script.aws(8, Rates::Off);
+        let session = script.session(&aws, ACCOUNT);
+        let region = region();
+        let describe = || crate::aws::send!(aws_sdk_ec2, region, session.ec2().describe_regions());
+        let error = script.run(session.call(&region, "ec2", "DescribeRegions").run(describe)).0.unwrap_err();
+        let hint = error.hint.clone().unwrap();
+        assert!(hint.contains("regions = { list = ["), "{error}: {hint}");
+    }
 }
 
 fn out_of_budget() -> OpError {

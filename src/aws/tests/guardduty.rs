@@ -15,6 +15,9 @@ use crate::services::{Aside, Place, Reading, Reference, Service, Spec};
 pub(super) const DETECTOR: &str = "arn:aws:guardduty:us-east-1:222222222222:detector/d1";
 pub(super) const DESTINATION: &str = "arn:aws:guardduty:us-east-1:222222222222:detector/d1/publishingDestination/p1";
 
+/// The tag of a creation that could not name everything goes once everything is as asked for.
+const UNMARKED: &str = "DELETE /tags/arn%3Aaws%3Aguardduty%3Aus-east-1%3A222222222222%3Adetector%2Fd1tagKeys";
+
 /// The baseline with GuardDuty, and a prefix for its folder.
 pub(super) fn declare(baseline: &str) -> String {
     let prefixed = baseline.replace("[log_bucket]", "[log_bucket]\nprefix = \"org\"");
@@ -28,7 +31,7 @@ pub(super) fn detectors(detector: &Detector) -> Vec<Case> {
         Case { what, seen: Some(Spec::GuarddutyDetector(Box::new(seen))), sends }
     };
     vec![
-        Case { what: "no detector", seen: None, sends: &["POST /detector"] },
+        Case { what: "no detector", seen: None, sends: &["POST /detector", "GET /detector/d1", UNMARKED] },
         case("a suspended detector", &["POST /detector/d1"], |d| d.enabled = false),
         case("another frequency", &["POST /detector/d1"], |d| d.finding_publishing_frequency = "ONE_HOUR".to_owned()),
         case("a feature off", &["POST /detector/d1"], |d| {
@@ -77,8 +80,11 @@ pub(super) fn answer(asked: &str) -> Option<(u16, &'static str)> {
     let body = match asked {
         "GET /detector" => r#"{"detectorIds": ["d1"]}"#,
         "POST /detector" => r#"{"detectorId": "d1"}"#,
+        "GET /detector/d1" => r#"{"status": "ENABLED", "serviceRole": "r", "features": []}"#,
         "POST /detector/d1/publishingDestination" => r#"{"destinationId": "p1"}"#,
-        "GET /detector/d1/publishingDestination/p1" => r#"{"destinationId": "p1", "status": "PUBLISHING"}"#,
+        "GET /detector/d1/publishingDestination/p1" => {
+            r#"{"destinationId": "p1", "status": "PUBLISHING", "destinationProperties": {}}"#
+        }
         "GET /invitation" => {
             r#"{"invitations": [{"accountId": "999999999999", "invitationId": "i0"},
                 {"accountId": "222222222222", "invitationId": "i1"}]}"#
@@ -108,7 +114,7 @@ fn members(of: &[(usize, &str, Standing)]) -> Members {
     let member = |email: &str, standing| Member { email: email.to_owned(), standing };
     let members: BTreeMap<String, Member> =
         of.iter().map(|(id, email, standing)| (format!("{id:012}"), member(email, *standing))).collect();
-    Members { members }
+    Members { members, ..Members::default() }
 }
 
 #[tokio::test]
@@ -184,7 +190,7 @@ fn detector(features: &[(&str, bool)]) -> Detector {
 }
 
 #[tokio::test]
-async fn a_feature_that_is_refused_on_creation_is_left_out() {
+async fn a_feature_that_is_refused_by_name_on_creation_is_left_out() {
     static REFUSALS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     fn refusing(asked: &str) -> (u16, &'static str) {
         match REFUSALS.lock().unwrap().pop().filter(|_| asked == "POST /detector") {
@@ -199,13 +205,7 @@ async fn a_feature_that_is_refused_on_creation_is_left_out() {
         .unwrap()
         .push(r#"{"__type": "BadRequestException", "message": "AI_ANALYST is not supported here"}"#);
     assert_eq!(write(&wire, &spec, None, DETECTOR_AT).await.unwrap().to_string(), DETECTOR);
-    assert_eq!(operations(wire.sent()), ["POST /detector", "POST /detector"]);
-
-    let there = r#"{"__type": "BadRequestException", "message": "The request is rejected because a detector already exists for the current account."}"#;
-    REFUSALS.lock().unwrap().push(there);
-    let error = write(&wire, &spec, None, DETECTOR_AT).await.unwrap_err();
-    assert_eq!(wire.sent().len(), 1, "a second detector is not tried again");
-    assert!(error.hint.unwrap().contains("run again"));
+    assert_eq!(operations(wire.sent()), ["POST /detector", "POST /detector", "GET /detector/d1", UNMARKED]);
 }
 
 #[tokio::test]
@@ -233,6 +233,42 @@ async fn a_policy_that_guardduty_does_not_see_yet_is_waited_for() {
     let sent = operations(wire.sent());
     let tried = sent.iter().filter(|asked| *asked == "POST /detector/d1/publishingDestination").count();
     assert_eq!(tried, 2, "{sent:?}");
+}
+
+/// C11: what GuardDuty says of a second export is not documented.
+#[tokio::test]
+async fn a_second_export_is_told_as_such_whatever_the_words() {
+    let spec = PublishingDestination {
+        destination: "arn:aws:s3:::logs".to_owned(),
+        kms_key: Some(Reference::Is(KEY.parse().unwrap())),
+        status: "PUBLISHING".to_owned(),
+        tags: BTreeMap::new(),
+        bucket_owner: Aside(None),
+        external: Aside(None),
+    };
+    fn there(asked: &str, refusal: &'static str) -> (u16, &'static str) {
+        match asked {
+            "POST /detector/d1/publishingDestination" => (400, refusal),
+            "GET /detector/d1/publishingDestination" => {
+                (200, r#"{"destinations": [{"destinationId": "p9", "destinationType": "S3", "status": "PUBLISHING"}]}"#)
+            }
+            _ => ready(asked),
+        }
+    }
+    type Answers = fn(&str) -> (u16, &'static str);
+    const WORDS: [Answers; 3] = [
+        |asked| {
+            there(asked, r#"{"__type": "BadRequestException", "message": "a publishingDestination already exists"}"#)
+        },
+        |asked| {
+            there(asked, r#"{"__type": "BadRequestException", "message": "A Publishing Destination already exists."}"#)
+        },
+        |asked| there(asked, r#"{"__type": "BadRequestException", "message": "Nobody knows these words."}"#),
+    ];
+    for words in WORDS {
+        let error = write(&Wire::new(words), &spec, None, DESTINATION_AT).await.unwrap_err();
+        assert!(error.hint.as_deref().unwrap_or_default().contains("run again"), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -341,13 +377,17 @@ async fn a_detector_and_its_export_are_read() {
             "GET /detector",
             "GET /detector/d1/administrator",
             "GET /detector/d1",
+            "GET /detector/d1/filter",
             "GET /detector/d1/publishingDestination",
             "GET /detector/d1/publishingDestination/p1",
         ]
     );
     // What is not declared is not read.
     let (_, sent) = reading("publish = false\n", there).await;
-    assert_eq!(sent, ["GET /detector", "GET /detector/d1/administrator", "GET /detector/d1"]);
+    assert_eq!(
+        sent,
+        ["GET /detector", "GET /detector/d1/administrator", "GET /detector/d1", "GET /detector/d1/filter"]
+    );
 }
 
 #[tokio::test]

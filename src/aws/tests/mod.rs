@@ -4,10 +4,13 @@
 pub(crate) mod cloud;
 mod cloudtrail;
 mod config;
+mod detectors;
+mod document;
 mod errors;
 mod eventbridge;
 mod fence;
 mod guardduty;
+mod hostile;
 mod iam;
 mod kms;
 mod lambda;
@@ -17,6 +20,7 @@ mod objects;
 mod publish;
 mod quota;
 mod record;
+mod regions;
 mod retries;
 mod s3;
 mod script;
@@ -31,7 +35,7 @@ use std::sync::Mutex;
 use self::wire::Wire;
 use super::clients::{Access, Session};
 use crate::config::{Source, load};
-use crate::model::{AccountId, Address, Arn, Fault, OpError, Region};
+use crate::model::{AccountId, Address, Arn, Fault, OpError, Region, Target};
 use crate::policy::{Policy, Statement};
 use crate::services::adapter::Order;
 use crate::services::{Declared, Place, Reference, Service, Shared, SharedPolicy, Spec};
@@ -187,6 +191,11 @@ fn taken(asked: &str) -> (u16, &'static str) {
             ),
         ),
         "PutRule" => (200, r#"{"RuleArn": "arn:aws:events:us-east-1:222222222222:rule/baseline-root-login"}"#),
+        "GET encryption" => (
+            200,
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256\
+             </SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+        ),
         "GET lifecycle" => (404, "<Error><Code>NoSuchLifecycleConfiguration</Code><Message>none</Message></Error>"),
         asked if asked.starts_with("PUT") => (200, ""),
         _ => (200, "{}"),
@@ -202,6 +211,13 @@ async fn apply(session: &Session, address: &Address, spec: &Spec, case: &Case) -
         Spec::GuarddutyPublishingDestination(_) => guardduty::DESTINATION.parse().unwrap(),
         _ => KEY.parse().unwrap(),
     };
+    // In the account that the answers are of.
+    let id = match spec {
+        Spec::IamRole(_) | Spec::ConfigAuthorization(_) => "333333333333",
+        _ => "222222222222",
+    };
+    let arn: Arn = arn.to_string().replace("222222222222", id).parse().unwrap();
+    let address = &Address { target: Target::new(account(id), address.target.region.clone()), ..address.clone() };
     let order = Order { session, address, arn: case.seen.as_ref().map(|_| &arn) };
     spec.apply(case.seen.as_ref(), &order).await
 }
@@ -264,20 +280,26 @@ async fn a_policy_that_somebody_changed_since_it_was_planned_is_not_overwritten(
     let mut tried = 0;
     for (address, spec, case) in cases().into_iter().filter(|(_, _, case)| case.what == "another policy") {
         tried += 1;
-        // Another one than was seen, and one that nobody can read.
-        for changed in [
-            r#"{"Policy": "{\"Version\": \"2012-10-17\", \"Statement\": []}", "Version": "2012-10-17", "Statement": []}"#,
-            "{}",
+        // Another one than was seen, and none where AWS always answers one: that is no answer.
+        for (changed, topic, says) in [
+            (
+                r#"{"Policy": "{\"Version\": \"2012-10-17\", \"Statement\": []}", "Version": "2012-10-17",
+                    "Statement": [], "Name": "security", "QueueUrl": "https://sqs.us-east-1.amazonaws.com/2/a",
+                    "Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:2:a"}}"#,
+                sns::EMPTY_POLICY,
+                ["changed by somebody"; 3],
+            ),
+            ("{}", sns::NO_POLICY, ["changed by somebody", "which this answer always has", "lacks the topic's policy"]),
         ] {
-            static CHANGED: Mutex<&'static str> = Mutex::new("");
-            *CHANGED.lock().unwrap() = changed;
+            static ANSWERS: Mutex<(&'static str, &'static str)> = Mutex::new(("", ""));
+            *ANSWERS.lock().unwrap() = (changed, topic);
             let wire = Wire::new(|asked| match asked {
-                "GetTopicAttributes" => (200, sns::NO_POLICY),
-                _ => (200, *CHANGED.lock().unwrap()),
+                "GetTopicAttributes" => (200, ANSWERS.lock().unwrap().1),
+                _ => (200, ANSWERS.lock().unwrap().0),
             });
             let session = wire.session(Access::Write);
             let error = apply(&session, &address, &spec, &case).await.unwrap_err();
-            assert!(error.message.contains("changed by somebody"), "{error}");
+            assert!(says.iter().any(|text| error.message.contains(text)), "{address}: {error}");
             assert_eq!(session.aws.ledger().mutating(), 0, "{:?}", wire.sent());
         }
     }

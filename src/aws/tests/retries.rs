@@ -54,10 +54,10 @@ fn a_hopeless_account_gives_up_and_another_keeps_its_retries() {
     let (one, other) = (script.session(&aws, ONE), script.session(&aws, OTHER));
     let (answers, _) = script.run(join_all((0..40).map(|_| describe_rules(&one))));
     assert_eq!(script.count("DescribeConfigRules"), 140, "40 calls, and 100 retries for all of them");
-    let poor = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|e| e.attempts < 6).unwrap();
+    let poor = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|e| e.attempts < 12).unwrap();
     assert!(poor.message.contains("retries are used up"), "{poor}");
     let (answer, _) = script.run(describe_rules(&other));
-    assert_eq!(answer.unwrap_err().attempts, 6);
+    assert_eq!(answer.unwrap_err().attempts, 12);
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn what_somebody_else_writes_at_this_moment_is_tried_again() {
 }
 
 #[test]
-fn a_throttled_call_has_six_attempts_and_pauses_that_grow() {
+fn a_throttled_call_has_twelve_attempts_and_pauses_that_grow() {
     let script = Script::new(|_| Answer::json(400, "ThrottlingException", "Rate exceeded"));
     let aws = script.aws(8, Rates::Off);
     let session = script.session(&aws, ONE);
     let (answer, took) = script.run(describe_rules(&session));
-    assert_eq!(answer.unwrap_err().attempts, 6);
-    // Half of 0.25, 0.5, 1, 2 and 4 seconds at least, all of them at most.
-    assert!(took > Duration::from_millis(3875) && took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(answer.unwrap_err().attempts, 12);
+    // Half of 0.25, 0.5, 1, 2, 4, 8, 16 and four times 20 seconds at least, all of them at most.
+    assert!(took > Duration::from_secs(55) && took < Duration::from_secs(130), "{took:?}");
 }

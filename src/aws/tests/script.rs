@@ -25,7 +25,7 @@ use super::wire::asked;
 use crate::aws::Rates;
 use crate::aws::clients::{Access, Aws, Session, Start, Way};
 use crate::clock::Simulated;
-use crate::model::{OpError, Partition, Region};
+use crate::model::{OpError, Partition, Region, Secrets};
 use crate::report::{Event, Events};
 
 /// How long every answer takes.
@@ -39,6 +39,8 @@ pub(super) struct Asked {
     /// The access key that it was signed with.
     pub key: String,
     pub body: String,
+    /// Where it went.
+    pub uri: String,
     /// When it came.
     pub at: Duration,
 }
@@ -144,9 +146,16 @@ impl Script {
             .region(SdkRegion::new("us-east-1"))
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .credentials_provider(SharedCredentialsProvider::new(keys))
-            .http_client(self.clone())
+            .http_client(crate::aws::http::capped(self.clone()))
             .build();
-        let start = Start { profile: None, partition: Partition::Aws, parallelism, rates, clock: self.time.clock() };
+        let start = Start {
+            profile: None,
+            partition: Partition::Aws,
+            parallelism,
+            rates,
+            clock: self.time.clock(),
+            secrets: Secrets::default(),
+        };
         let events = self.events.clone();
         Aws::with_config(config, &start, Events::to(move |event| events.lock().unwrap().push(event)))
     }
@@ -181,7 +190,8 @@ impl HttpConnector for Script {
         let key = signed.split_once("Credential=").and_then(|(_, rest)| rest.split_once('/')).unwrap_or_default().0;
         let clock = self.time.clock();
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let asked = Asked { what: asked(&request), key: key.to_owned(), body, at: clock.elapsed() };
+        let uri = request.uri().to_owned();
+        let asked = Asked { what: asked(&request), key: key.to_owned(), body, uri, at: clock.elapsed() };
         let answer = (self.behaviour)(&asked);
         self.asked.lock().unwrap().push(asked);
         HttpConnectorFuture::new(async move {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::primitives::{DateTime, DateTimeFormat};
 use futures::future::join_all;
 
@@ -310,4 +312,24 @@ fn a_change_whose_hop_is_refused_is_not_told_of_with_the_request_id_of_the_hop()
         })
         .collect();
     assert_eq!(told, [("StartLogging".to_owned(), Some("request-1".to_owned()))]);
+}
+
+/// The keys of `GetSessionToken` are a user's by their ARN, and a session's to STS.
+#[test]
+fn long_sessions_are_asked_for_with_long_term_keys_only() {
+    let long = PROFILES.replace("role/Jump'\n", "role/Jump'\nduration_seconds = 14400\n");
+    assert_ne!(long, PROFILES);
+    for (token, asked) in [(None, "14400"), (Some("a-token".to_owned()), "3600")] {
+        let sts = Sts::new(3600);
+        let script = script(&sts);
+        let mut aws = script.build(8, Rates::Aws);
+        let keys = Credentials::new("STARTKEY", "not a secret", token, None, "test");
+        aws.base = aws.base.into_builder().credentials_provider(SharedCredentialsProvider::new(keys)).build();
+        let profiles = profiles(&long);
+        let chain = Chain::new(Arc::new(aws), &profiles, no_codes()).unwrap();
+        let jump = profiles.account(account("111111111111")).unwrap();
+        script.run(chain.enter(jump, Access::Read)).0.unwrap();
+        let assumed = script.asked().into_iter().find(|asked| asked.what == "AssumeRole").unwrap();
+        assert!(assumed.body.contains(&format!("DurationSeconds={asked}")), "{}", assumed.body);
+    }
 }

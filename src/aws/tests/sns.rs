@@ -34,6 +34,9 @@ pub(super) const SUBSCRIBED: &str = "<SubscribeResponse><SubscribeResult><Subscr
     arn:aws:sns:us-east-1:222222222222:baseline-alerts:1</SubscriptionArn></SubscribeResult></SubscribeResponse>";
 pub(super) const NO_POLICY: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes/>\
     </GetTopicAttributesResult></GetTopicAttributesResponse>";
+pub(super) const EMPTY_POLICY: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes>\
+    <entry><key>Policy</key><value>{\"Version\": \"2012-10-17\", \"Statement\": []}</value></entry></Attributes>\
+    </GetTopicAttributesResult></GetTopicAttributesResponse>";
 /// A topic with [`other_policy`], encrypted.
 pub(super) const ATTRIBUTES: &str = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes>\
     <entry><key>Policy</key><value>{\"Version\": \"2012-10-17\", \"Statement\": {\"Sid\": \"Somebody\", \
@@ -160,12 +163,13 @@ async fn reads_the_topic_and_who_listens() {
     let (Spec::SnsSubscription(https), Spec::SnsSubscription(email)) = (&https.spec, &email.spec) else { panic!() };
     assert!(https.raw_message_delivery && !https.pending.0);
     assert!(email.pending.0);
-    let notes: Vec<&str> = reading.notes.iter().map(|note| note.text.as_str()).collect();
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+    let reasons: Vec<&str> = reading.exposed.iter().map(|exposed| exposed.reason.as_str()).collect();
     assert_eq!(
-        notes,
+        reasons,
         [
             "https://example.com/… (https, account 999999999999) is subscribed to topic `baseline-alerts` besides what is \
-          declared; it is left as it is"
+             declared: what the topic is told goes to an endpoint that is in no account"
         ]
     );
 }

@@ -9,7 +9,7 @@ use crate::services::{Reading, Service, Spec};
 pub(super) const ATTRIBUTES: &str = concat!(
     r#"{"Attributes": {"Policy": "{\"Version\": \"2012-10-17\", \"Statement\": {\"Sid\": \"Somebody\", "#,
     r#"\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"example.amazonaws.com\"}, "#,
-    r#"\"Action\": \"s3:GetObject\", \"Resource\": \"*\"}}"}}"#,
+    r#"\"Action\": \"s3:GetObject\", \"Resource\": \"*\"}}", "QueueArn": "arn:aws:sqs:us-east-1:222222222222:alerts"}}"#,
 );
 
 pub(super) fn cases(policy: &QueuePolicy) -> Vec<Case> {
@@ -45,7 +45,9 @@ async fn reads_a_queues_policy_and_its_key_and_tells_a_queue_that_is_not_there()
     }
     fn with_key(asked: &str) -> (u16, &'static str) {
         match asked {
-            "GetQueueAttributes" => (200, r#"{"Attributes": {"KmsMasterKeyId": "alias/aws/sqs"}}"#),
+            "GetQueueAttributes" => {
+                (200, r#"{"Attributes": {"KmsMasterKeyId": "alias/aws/sqs", "QueueArn": "arn:aws:sqs:us-east-1:2:a"}}"#)
+            }
             asked => answer(asked),
         }
     }

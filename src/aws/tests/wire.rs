@@ -18,7 +18,7 @@ use super::account;
 use crate::aws::Rates;
 use crate::aws::clients::{Access, Aws, Session, Start, Way};
 use crate::clock::Clock;
-use crate::model::Partition;
+use crate::model::{Partition, Secrets};
 use crate::report::Events;
 
 /// Takes every request, remembers what it asked for, and answers what `answer` says.
@@ -44,8 +44,14 @@ impl Wire {
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .http_client(self.clone())
             .build();
-        let start =
-            Start { profile: None, partition: Partition::Aws, parallelism: 8, rates: Rates::Off, clock: Clock::real() };
+        let start = Start {
+            profile: None,
+            partition: Partition::Aws,
+            parallelism: 8,
+            rates: Rates::Off,
+            clock: Clock::real(),
+            secrets: Secrets::default(),
+        };
         let aws = Arc::new(Aws::with_config(config, &start, Events::nowhere()));
         let keys = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "test");
         let way = Way::Keys(SharedCredentialsProvider::new(keys));

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::model::{AccountId, Region};
+use crate::report::human::counted;
 use crate::report::{Event, Outcome, Wave};
 
 /// How long AWS is given to notice something, at most; see `aws::call`.
@@ -15,6 +16,7 @@ pub(super) struct State {
     accounts: usize,
     accounts_done: usize,
     accounts_failed: usize,
+    /// How many Regions the account has in which most were found.
     regions: usize,
     cells_done: usize,
     current: BTreeMap<AccountId, String>,
@@ -69,7 +71,7 @@ impl State {
             Event::ApplyStarted { changes } => {
                 *self = State { changes: *changes, since: Some(now), ..State::default() };
             }
-            Event::RegionsListed { regions, .. } => self.regions += regions,
+            Event::RegionsListed { regions, .. } => self.regions = self.regions.max(*regions),
             Event::CellStarted { service, target } => {
                 self.current.insert(target.account, format!("{service} in {target}"));
             }
@@ -127,8 +129,10 @@ impl State {
     /// What was read, said once.
     pub(super) fn finish(&mut self) -> Option<String> {
         let read = self.accounts > 0;
-        let done = read
-            .then(|| format!("read {} of {} accounts, {} Regions", self.accounts_done, self.accounts, self.regions));
+        let done = read.then(|| {
+            let accounts = counted(self.accounts, "account");
+            format!("read {} of {accounts}, up to {} each", self.accounts_done, counted(self.regions, "Region"))
+        });
         *self = State::default();
         done
     }
@@ -155,7 +159,7 @@ impl State {
             return format!("{wave}{done}/{all} changes{}{}", rate(done), failed(self.failed));
         }
         format!(
-            "{}/{} accounts{}, {} cells read{}",
+            "{}/{} accounts{}, {} services read{}",
             self.accounts_done,
             self.accounts,
             failed(self.accounts_failed),
@@ -244,8 +248,8 @@ mod tests {
     fn it_says_who_is_throttled_until_it_is_over() {
         let events = [(0, Event::ReadingStarted { accounts: 2 }), (0, retried(false, "ThrottlingException"))];
         let held_up = "cloudtrail:CreateTrail in 333333333333/eu-west-1 is held up by ThrottlingException";
-        assert_eq!(line(&events, 1), format!("0/2 accounts, 0 cells read, 0/s  {held_up}, 1 s"));
-        assert_eq!(line(&events, 30), "0/2 accounts, 0 cells read, 0/s", "its answer is long there");
+        assert_eq!(line(&events, 1), format!("0/2 accounts, 0 services read, 0/s  {held_up}, 1 s"));
+        assert_eq!(line(&events, 30), "0/2 accounts, 0 services read, 0/s", "its answer is long there");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -10,6 +10,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::log::{Level, Log, Place};
 use super::super::screen::Screen;
+use crate::bounded;
 use crate::model::RunId;
 use crate::report::Event;
 use crate::report::record::Lines;
@@ -19,8 +20,9 @@ use crate::report::record::Lines;
 pub(in super::super) struct EventArgs {
     /// Records the whole run as it happens, a JSON object a line; `baseline show FILE` shows it
     ///
-    /// The file must not be there yet, unless it is empty, a pipe or a device. Each line is written at once, so that
-    /// what a killed run leaves behind can be read.
+    /// The file must not be there yet, unless it is empty, a pipe or a device; nobody but you can read it. Each line is
+    /// written at once, so that what a killed run leaves behind can be read. Where it cannot be written, nothing is
+    /// changed.
     #[arg(long, value_name = "FILE")]
     pub(in super::super) events: Option<PathBuf>,
 }
@@ -37,6 +39,8 @@ struct State {
     /// `None` once writing failed: a record has no gaps.
     file: Option<BufWriter<File>>,
     failed: bool,
+    /// Whether it says that a change began.
+    changing: bool,
 }
 
 impl Recorder {
@@ -56,6 +60,7 @@ impl Recorder {
             lines: Lines::new(run),
             file: Some(BufWriter::new(file)),
             failed: false,
+            changing: false,
         }))))
     }
 
@@ -65,7 +70,15 @@ impl Recorder {
         let State { lines, file: Some(file), .. } = &mut *state else { return };
         if let Err(error) = lines.write(event, SystemTime::now(), file).and_then(|()| file.flush()) {
             state.fail(&error);
+        } else if matches!(event, Event::ChangeStarted { .. }) {
+            state.changing = true;
         }
+    }
+
+    /// Whether a change may be begun: once one was, the record may fail, and the run goes on.
+    pub(in super::super) fn may_change(&self) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.changing || !state.failed
     }
 
     /// Whether what was written can be read again: a pipe or a device keeps nothing.
@@ -84,7 +97,12 @@ impl Recorder {
         if state.failed {
             return Err(io::Error::other("the record is not whole"));
         }
-        let mut record = std::fs::read(&state.path)?;
+        let Some(file) = &state.file else { return Err(io::Error::other("the record is not whole")) };
+        // Its own file, whatever has its name by now.
+        let mut file = file.get_ref();
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(0))?;
+        let mut record = bounded::all(file, length)?;
         let end = Event::RunEnded { exit: exit.code(), error };
         state.lines.clone().write(&end, SystemTime::now(), &mut record)?;
         Ok(record)
@@ -111,7 +129,8 @@ impl Recorder {
 }
 
 impl State {
-    /// Says it, once, and writes no more. The run goes on: to stop between two changes would be worse.
+    /// Says it, once, and writes no more. A run that has begun to change something goes on: to stop between two changes
+    /// would be worse.
     fn fail(&mut self, error: &io::Error) {
         if let Some(file) = self.file.take() {
             // What it still holds is not tried again.
@@ -119,28 +138,41 @@ impl State {
         }
         self.failed = true;
         let path = self.path.display().to_string();
-        let text = format!(
-            "error: cannot go on with the record in {path}: {error}\n  the run itself goes on, unrecorded, and will \
-             end with exit code 1"
-        );
+        let then = match self.changing {
+            true => "the run itself goes on, unrecorded, and will end with exit code 1",
+            false => "nothing will be changed, and the run will end with exit code 1",
+        };
+        let text = format!("error: cannot go on with the record in {path}: {error}\n  {then}");
         self.log.say_of(Level::Error, &text, Place::of([("file", path)]));
     }
 }
 
 /// Opens a file that is not there yet, an empty one, a pipe or a device.
 fn open(path: &Path) -> io::Result<File> {
-    match options(OpenOptions::new().append(true).create_new(true)).open(path) {
+    match options(OpenOptions::new().read(true).append(true).create_new(true)).open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         other => return other,
+    }
+    // `/dev/stdout`, and what a shell makes of `>(…)`, are links that the system made.
+    let of_system = ["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder));
+    if !of_system && std::fs::symlink_metadata(path)?.is_symlink() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is a symbolic link: name the file itself"));
     }
     let found = std::fs::metadata(path)?;
     if found.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
-    if found.is_file() && found.len() > 0 {
+    if !found.is_file() || of_system {
+        return OpenOptions::new().append(true).open(path);
+    }
+    let file = bounded::open_plain(OpenOptions::new().read(true).append(true), path)?;
+    if file.metadata()?.len() > 0 {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    OpenOptions::new().append(true).open(path)
+    // Whoever made it did not know what would be in it.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// Readable for its owner alone: a record names every account and role.

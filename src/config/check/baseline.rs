@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::exceptions::check_exceptions;
 use super::names::{check_tag_value, is_one_line, tag_key_fault};
 use super::overrides::{Reach, Sections, check_overrides, check_reach, check_together};
 use super::profiles::CheckedProfiles;
@@ -121,6 +122,7 @@ pub(crate) fn check_baseline(
         events: events.as_ref().and_then(Option::as_ref),
     };
     let overrides = check_overrides(raw_overrides, &reach, &context, &checked, findings);
+    let exceptions = check_exceptions(raw.exception.as_deref().unwrap_or_default(), findings);
     let sections = ["log_key", "log_bucket", "cloudtrail", "config", "guardduty", "events", "notify"];
     if log_key.is_none()
         && log_bucket.is_none()
@@ -151,6 +153,7 @@ pub(crate) fn check_baseline(
         notify: flip(notify)?.flatten(),
         notify_run: flip(notify_run)?,
         overrides: overrides?,
+        exceptions,
     };
     check_together(raw_overrides, &baseline, &profiles.accounts, findings);
     Some(baseline)

@@ -4,6 +4,7 @@ use super::accounts::{Otherwise, Seat, check_id};
 use super::hops::{HopText, check_hop, check_role, check_role_arn};
 use super::names::{check_mfa_serial, is_one_line};
 use super::profiles::Roll;
+use super::regions::check_region;
 use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::RawJump;
@@ -58,6 +59,7 @@ impl Roll<'_> {
             })
         });
 
+        let sts_region = at.sts_region.as_ref().and_then(|region| check_region(region, self.partition, findings));
         let seat = seat_of_jump(at);
         let otherwise = Otherwise { name: "jump", wave: 1, regions: self.regions.as_ref() };
         let seated = seat.check(&otherwise, self.partition, findings);
@@ -76,8 +78,9 @@ impl Roll<'_> {
                 self.check_double(at, duty, findings);
             } else {
                 let place = at.account.as_ref().or(at.role.as_ref()).map_or(at.span(), At::span);
-                self.named.insert(id, (place, Duty::Jump));
+                self.named.insert(id, (place.clone(), Duty::Jump));
                 if let Some(seated) = seated {
+                    self.call(&seated.name, at.name.as_ref().map_or(place, At::span));
                     self.accounts.push(Account {
                         id,
                         name: seated.name,
@@ -94,7 +97,14 @@ impl Roll<'_> {
                 }
             }
         }
-        Some(Jump { profile: at.profile.as_ref().map(|p| p.to_string()), account, hop, mfa, duration_seconds })
+        Some(Jump {
+            profile: at.profile.as_ref().map(|p| p.to_string()),
+            account,
+            hop,
+            mfa,
+            duration_seconds,
+            sts_region,
+        })
     }
 
     /// The table that lists the jump account already, where one account serves as both.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod baseline;
+mod exceptions;
 mod hops;
 mod jump;
 mod names;

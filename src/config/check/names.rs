@@ -53,10 +53,10 @@ pub(super) fn check_external_id(at: &At<String>, findings: &mut Findings) -> boo
     } else {
         return true;
     };
-    findings
-        .error(at.span(), "AWS would refuse this external_id")
-        .label(fault)
-        .help("the value is a secret and is not shown");
+    findings.error(at.span(), "AWS would refuse this external_id").label(fault).help(match at.is_empty() {
+        true => "nothing stands between the quotation marks: give the external id, or take the key out",
+        false => "the value is a secret and is not shown",
+    });
     false
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::accounts::{Otherwise, Seat, check_id, check_wave};
+use super::exceptions::check_trusted;
 use super::hops::{HopText, check_hop, check_identity_chain, check_role};
 use super::regions::{check_region, check_regions, every_region};
 use super::rollout::check_rollout;
@@ -11,7 +12,7 @@ use crate::config::at::{At, Section};
 use crate::config::problem::Findings;
 use crate::config::raw::{RawAccount, RawLogArchive, RawProfiles, RawSecurity};
 use crate::config::suggest::{choices, did_you_mean};
-use crate::config::{Account, Duty, Jump, Limits, Profiles, RegionChoice, Via};
+use crate::config::{Account, Duty, Jump, Limits, Profiles, RegionChoice, TrustedAccount, Via};
 use crate::model::{AccountId, Partition, Region};
 
 /// What a checked file has to say to the other one, also where it is wrong.
@@ -40,11 +41,14 @@ pub(crate) fn check_profiles(
     roll.log_archive(findings);
     roll.projects(listed, findings);
     roll.check_order_of_waves(findings);
+    roll.check_names(findings);
     let rollout = check_rollout(raw.rollout.as_ref(), findings);
+    let duty = |id: AccountId| roll.named.get(&id).map(|(_, duty)| *duty);
+    let trusted = check_trusted(raw.trusted_account.as_deref().unwrap_or_default(), duty, findings);
 
     let home_region = roll.home_region.clone();
     let accounts = roll.accounts.clone();
-    let profiles = (!findings.has_errors()).then(|| roll.into_profiles(jump?, rollout)).flatten();
+    let profiles = (!findings.has_errors()).then(|| roll.into_profiles(jump?, rollout, trusted)).flatten();
     CheckedProfiles { partition, home_region, accounts, profiles }
 }
 
@@ -73,6 +77,8 @@ pub(super) struct Roll<'a> {
     pub(super) log_archive: Option<AccountId>,
     pub(super) home_region: Option<Region>,
     pub(super) accounts: Vec<Account>,
+    /// Where each name was given.
+    names: BTreeMap<String, Vec<Range<usize>>>,
     /// Waves of security and log archive account, with their places.
     pub(super) early: Vec<(u32, Range<usize>)>,
 }
@@ -88,6 +94,7 @@ impl<'a> Roll<'a> {
             partition,
             regions,
             named: BTreeMap::new(),
+            names: BTreeMap::new(),
             security: None,
             log_archive: None,
             home_region: None,
@@ -159,6 +166,7 @@ impl<'a> Roll<'a> {
                 .error_in_file("there is no account: at least one [[account]] is needed")
                 .help("add [[account]] with `id = \"…\"`, once for every project account");
         }
+        let mut without_role: Vec<Range<usize>> = Vec::new();
         for (index, at) in listed.iter().enumerate() {
             let Some(at) = at else { continue };
             let path = format!("account.{index}");
@@ -172,14 +180,49 @@ impl<'a> Roll<'a> {
                 && !findings.is_struck("defaults.role")
                 && !findings.is_struck("defaults")
             {
-                let label = place.map_or(at.span(), At::span);
-                findings
-                    .error(label, "there is no role to enter this account with")
-                    .label("no `role` here, and none in [defaults]")
-                    .help("add `role = \"…\"` to [defaults], or to this account");
+                without_role.push(place.map_or(at.span(), At::span));
             }
             check_identity_chain(&[self.jump_identity(), self.security_identity(), seat.hop.source_identity], findings);
             self.enter_project(seat, id, place, wave, findings);
+        }
+        self.report_missing_role(without_role, findings);
+    }
+
+    /// Says once that there is no role, for however many accounts.
+    fn report_missing_role(&self, places: Vec<Range<usize>>, findings: &mut Findings) {
+        let mut places = places.into_iter();
+        let Some(first) = places.next() else { return };
+        let message = match places.len() {
+            0 => "there is no role to enter this account with".to_owned(),
+            others => format!("there is no role to enter this account and {others} others with"),
+        };
+        let message = message.replace("and 1 others", "and 1 other");
+        let others = places.len();
+        let problem = findings.error(first, message);
+        problem.label("no `role` here, and none in [defaults]");
+        for place in places.take(1) {
+            problem.also(place, "nor here");
+        }
+        problem.help(match others {
+            0 => "add `role = \"…\"` to [defaults], or to this account",
+            _ => "add `role = \"…\"` to [defaults]: it holds for every account that does not say its own",
+        });
+    }
+
+    /// Remembers an account's name.
+    pub(super) fn call(&mut self, name: &str, place: Range<usize>) {
+        self.names.entry(name.to_owned()).or_default().push(place);
+    }
+
+    /// Warns of a name that several accounts have: it selects all of them.
+    fn check_names(&self, findings: &mut Findings) {
+        for (name, places) in &self.names {
+            let [first, second, ..] = &places[..] else { continue };
+            findings
+                .warning(second.clone(), format!("{} accounts have the name `{name}`", places.len()))
+                .label("again")
+                .also(first.clone(), "first here")
+                .help("-a selects all of them by it, and only their ids tell them apart: give each its own name");
         }
     }
 
@@ -235,10 +278,11 @@ impl<'a> Roll<'a> {
         let seated = seat.check(&otherwise, self.partition, findings);
         let Some(id) = id else { return };
         let place = place.map_or(seat.span.clone(), At::span);
-        if !self.claim(id, place, Duty::Project, findings) {
+        if !self.claim(id, place.clone(), Duty::Project, findings) {
             return;
         }
         if let (Some(seated), Some(hop)) = (seated, hop) {
+            self.call(&seated.name, seat.name.map_or(place, At::span));
             self.accounts.push(Account {
                 id,
                 name: seated.name,
@@ -276,10 +320,11 @@ impl<'a> Roll<'a> {
         }
         let Some(id) = id else { return };
         let place = place.map_or(seat.span.clone(), At::span);
-        if !self.claim(id, place, duty, findings) {
+        if !self.claim(id, place.clone(), duty, findings) {
             return;
         }
         if let (Some(seated), Some(hop)) = (seated, hop) {
+            self.call(&seated.name, seat.name.map_or(place, At::span));
             self.accounts.push(Account {
                 id,
                 name: seated.name,
@@ -351,7 +396,7 @@ impl<'a> Roll<'a> {
         }
     }
 
-    fn into_profiles(self, jump: Jump, rollout: Limits) -> Option<Profiles> {
+    fn into_profiles(self, jump: Jump, rollout: Limits, trusted: Vec<TrustedAccount>) -> Option<Profiles> {
         let security = self.security?;
         Some(Profiles {
             partition: self.partition?,
@@ -361,6 +406,7 @@ impl<'a> Roll<'a> {
             home_region: self.home_region?,
             accounts: self.accounts,
             rollout,
+            trusted,
         })
     }
 }

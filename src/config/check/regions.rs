@@ -75,10 +75,11 @@ fn check_globs(
                 whole = false;
             }
             Ok(glob) => {
-                let plain = !text.contains(['*', '?', '[', '{']);
                 let matches = |name: &str| name.parse().is_ok_and(|region| glob.matches(&region));
-                if (including || plain) && !known(partition).any(matches) {
-                    let of = partition.map_or(String::new(), |p| format!(" of the partition {p}"));
+                // One list of exclusions may serve several partitions; what is in none of them is a typing error.
+                let among = if including { partition } else { None };
+                if !known(among).any(matches) {
+                    let of = among.map_or(String::new(), |p| format!(" of the partition {p}"));
                     findings
                         .warning(
                             text.span(),
@@ -127,6 +128,7 @@ pub(super) fn check_regions(
         None => None,
     };
     let choice = RegionChoice { list, include: include?, exclude: exclude? };
+    warn_beside_list(at, &choice, findings);
     match (&choice.list, partition) {
         (Some(list), _) if !list.iter().any(|region| choice.allows(region)) => {
             findings.error(at.span(), "no Region is left").label("`include` and `exclude` take away all of `list`");
@@ -142,6 +144,32 @@ pub(super) fn check_regions(
         _ => {}
     }
     Some(choice)
+}
+
+/// Says what `include` and `exclude` do beside `list`, which alone says which Regions count.
+fn warn_beside_list(at: &Section<RawRegions>, choice: &RegionChoice, findings: &mut Findings) {
+    let Some(list) = &choice.list else { return };
+    let left_out: Vec<&str> = list.iter().filter(|region| !choice.allows(region)).map(Region::as_str).collect();
+    if left_out.len() == list.len() {
+        return;
+    }
+    for (key, globs) in [("include", &at.include), ("exclude", &at.exclude)] {
+        let Some(globs) = globs else { continue };
+        let message = match left_out.is_empty() {
+            true => format!("`{key}` has no effect beside `list`"),
+            false => format!("`{key}` beside `list` takes Regions away from it: {} left out", are(&left_out)),
+        };
+        findings
+            .warning(globs.span(), message)
+            .label("`list` names the Regions already")
+            .help("keep `list` for exactly these Regions, or `include` and `exclude` to choose from those that AWS says are enabled");
+    }
+}
+
+/// The Regions, and a verb for as many.
+fn are(regions: &[&str]) -> String {
+    let verb = if regions.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", regions.join(", "))
 }
 
 fn check_list(at: &At<Vec<At<String>>>, partition: Option<Partition>, findings: &mut Findings) -> Option<Vec<Region>> {

@@ -19,6 +19,7 @@ pub(super) fn change(address: Address, requires: Vec<Address>) -> Change {
         kms_key: None,
         log_file_validation: true,
         event_selectors: Selectors::Basic(BasicSelectors::default()),
+        rest: Default::default(),
         logging: true,
         tags: Tags::new(),
     }));
@@ -350,6 +351,21 @@ fn what_a_change_requires_is_known_by_what_this_run_made() {
     run.on(Happened::Ended(0, Ok(Some(made.clone()))));
     assert_eq!(run.known(&plan.changes[1]), BTreeMap::from([(plan.changes[0].address.clone(), made)]));
     assert_eq!(run.known(&plan.changes[2]), BTreeMap::new(), "it requires nothing");
+}
+
+/// Such as a bucket whose policy is written and whose lifecycle is refused: the trails do not wait for that one.
+#[test]
+fn what_failed_in_a_part_that_nobody_waits_for_holds_nobody_up_and_is_a_failure() {
+    let plan = plan(&[(1, "a", &[]), (2, "b", &["a"]), (2, "c", &["b"])]);
+    let rollout = Rollout::default();
+    let (mut run, _) = Dispatcher::start(&plan, &terms(&rollout, &wave));
+    let there: Arn = "arn:aws:s3:::logs".parse().unwrap();
+    let decisions = run.on(Happened::EndedInPart(0, there.clone(), failure()));
+    assert_eq!(ended(&decisions), [(0, &Outcome::Failed(failure()))]);
+    assert_eq!((started(&decisions), halt(&decisions)), (vec![1], None), "the next wave starts");
+    assert_eq!(run.known(&plan.changes[1]), BTreeMap::from([(plan.changes[0].address.clone(), there)]));
+    assert_eq!(started(&well(&mut run, 1)), [2]);
+    assert_eq!(well(&mut run, 2).last(), Some(&Decision::Over));
 }
 
 #[test]

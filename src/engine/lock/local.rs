@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::queue::Contender;
 use super::record::Record;
+use crate::bounded;
 use crate::engine::Asked;
 use crate::model::AccountId;
 use crate::report::{Event, Halt};
@@ -80,15 +81,12 @@ fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    // The folder can be one that others write into, where the machine has no better one.
-    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is no plain file"));
-    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    // The folder can be one that others write into, where the machine has no better one.
+    bounded::open_plain(&mut options, path)
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::RunId;
+use crate::model::{RunId, printable};
 
 /// What the lock's object says.
 ///
@@ -96,7 +96,7 @@ impl Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Whoever may write into the bucket decides what is in it, and it goes to a terminal.
-        let plain = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
+        let plain = |text: &str| printable(text.chars().take(100).collect());
         write!(f, "{} (run {}, process {}, since {})", plain(&self.owner), self.run, self.process, plain(&self.started))
     }
 }

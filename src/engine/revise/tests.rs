@@ -36,7 +36,8 @@ fn stopped(spec: &mut Spec) {
 fn bare(spec: &mut Spec) {
     let Spec::S3Bucket(bucket) = spec else { panic!() };
     bucket.versioning = Versioning::Off;
-    bucket.encryption = Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: false };
+    bucket.encryption =
+        Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: false, other: serde_json::Value::Null };
     bucket.policy = SharedPolicy::seen(Policy::new(Vec::new()));
     (bucket.retention_days, bucket.noncurrent_days, bucket.folder) = (None, None, None);
     bucket.tags.clear();
@@ -219,7 +220,7 @@ fn what_is_not_planned_any_more_says_why() {
     assert_eq!(Bed::new().without(TRAIL, there()).ends()[TRAIL], "already_same");
     assert_eq!(Bed::new().without(TRAIL, None).ends()[TRAIL], "stale: nothing is declared there by now");
 
-    let blocked = |bed: &Bed| Blocked { address: bed.address(TRAIL), reason: "no".to_owned(), hint: None };
+    let blocked = |bed: &Bed| Blocked::new(bed.address(TRAIL), "no", None);
     let mut bed = Bed::new().without(TRAIL, Some(Fact::Blocked));
     bed.second.now.blocked.push(blocked(&bed));
     assert_eq!(bed.ends()[TRAIL], "stale: it is held back by now: no");
@@ -340,7 +341,12 @@ fn a_bucket_that_somebody_made_before_the_lock_is_not_the_one_that_was_planned()
         ("versioned", |bucket| bucket.versioning = Versioning::Suspended),
         ("with their key", |bucket| {
             let key = Reference::Is(arn("arn:aws:kms:eu-west-1:222222222222:key/theirs"));
-            bucket.encryption = Encryption { algorithm: "aws:kms".to_owned(), key: Some(key), bucket_key: true };
+            bucket.encryption = Encryption {
+                algorithm: "aws:kms".to_owned(),
+                key: Some(key),
+                bucket_key: true,
+                other: serde_json::Value::Null,
+            };
         }),
         ("with their policy", |bucket| {
             let theirs = Statement::allow("Theirs", ["s3:GetObject"]).for_everyone();

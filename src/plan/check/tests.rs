@@ -259,11 +259,11 @@ fn nobody_locks_the_running_role_out() {
 fn a_key_is_neither_disabled_nor_its_alias_retargeted() {
     for state in [KeyState::Disabled, KeyState::PendingDeletion] {
         let mut bed = Bed::new();
-        key(bed.desired(KEY)).state = state;
+        key(bed.desired(KEY)).state = state.clone();
         assert!(bed.refusal(KEY).contains("the key would be disabled"));
         // To enable it again is what this tool is for.
         let mut bed = Bed::new();
-        bed.seen(KEY, |spec| key(spec).state = state);
+        bed.seen(KEY, |spec| key(spec).state = state.clone());
         assert_eq!(bed.refusals(), "");
     }
     let mut bed = Bed::new();
@@ -380,7 +380,7 @@ fn a_trail_goes_only_once_what_replaces_it_is_as_it_should_be() {
     elsewhere(bed);
 
     let mut bed = pruning();
-    bed.plan.blocked.push(Blocked { address: successor.address.clone(), reason: String::new(), hint: None });
+    bed.plan.blocked.push(Blocked::new(successor.address.clone(), "", None));
     refused(&bed);
     elsewhere(bed);
 

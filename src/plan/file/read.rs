@@ -4,12 +4,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::super::document::FORMAT;
-use super::super::{Action, Blocked, Change, Known, Orphan, Plan, Scope, Unreadable};
+use super::super::{Action, Blocked, Change, Exempt, Known, Orphan, Plan, Scope, Unreadable};
 use super::write::Template;
 use super::{KIND, Origin, SEAL, SavedPlan, seal};
-use crate::config::printable;
-use crate::model::{AccountId, Address, Arn, Digest, Fault, OpError, Region, Target};
-use crate::services::{Found, Note, Ownership, Service, Spec, Undelivered};
+use crate::model::{AccountId, Address, Arn, Digest, Fault, OpError, Region, Target, printable};
+use crate::services::{Exposed, Found, Note, Ownership, Service, Spec, Undelivered};
 
 /// A file that is larger was not written by this tool: a thousand accounts in thirty Regions take a third of it.
 pub const MOST_BYTES: usize = 1 << 30;
@@ -169,6 +168,10 @@ struct Document {
     unreadable: Vec<Unread>,
     blocked: Vec<Blocked>,
     undelivered: Vec<Undelivered>,
+    #[serde(default)]
+    exposed: Vec<Exposed>,
+    #[serde(default)]
+    exempt: Vec<Exempt>,
     orphans: Vec<Orphan>,
     notes: Vec<NoteEntry>,
     estate: Estate,
@@ -312,6 +315,8 @@ impl Document {
             blocked: self.blocked,
             unreadable: self.unreadable.into_iter().map(Unread::unreadable).collect(),
             undelivered: self.undelivered,
+            exposed: self.exposed,
+            exempt: self.exempt,
             in_sync: self.summary.in_sync,
             orphans: self.orphans,
             notes: self.notes.into_iter().map(note).collect(),
@@ -321,19 +326,20 @@ impl Document {
             known: self.estate.known,
         };
         let mut origin = self.origin;
-        tame(&mut origin, &mut plan);
+        one_line(&mut origin.tool);
+        origin.selection.iter_mut().for_each(one_line);
+        tame(&mut plan);
         Ok(SavedPlan { origin, plan })
     }
 }
 
-/// Spells out what a terminal would obey in every text of a file that is shown: its digest holds off accidents, and
-/// nobody who means it. What is compared with AWS's answers stays as it is, and is quoted where it is shown.
-fn tame(origin: &mut Origin, plan: &mut Plan) {
-    one_line(&mut origin.tool);
-    origin.selection.iter_mut().for_each(one_line);
+/// Spells out what a terminal would obey in every text that is shown of a plan in a file: a digest holds off accidents,
+/// and nobody who means it. What is compared with AWS's answers stays as it is, and is quoted where it is shown.
+pub(crate) fn tame(plan: &mut Plan) {
     plan.names.values_mut().for_each(one_line);
     for change in &mut plan.changes {
         one_line(&mut change.address.name);
+        one_line(&mut change.reason);
         change.requires.iter_mut().for_each(|required| one_line(&mut required.name));
         if let Some(found) = &mut change.seen {
             one_line(&mut found.address.name);
@@ -341,6 +347,7 @@ fn tame(origin: &mut Origin, plan: &mut Plan) {
     }
     for blocked in &mut plan.blocked {
         one_line(&mut blocked.address.name);
+        blocked.waits_for.iter_mut().for_each(|other| one_line(&mut other.name));
         lines(&mut blocked.reason);
         blocked.hint.iter_mut().for_each(lines);
     }
@@ -348,6 +355,16 @@ fn tame(origin: &mut Origin, plan: &mut Plan) {
         one_line(&mut waiting.address.name);
         lines(&mut waiting.reason);
         lines(&mut waiting.hint);
+    }
+    for Exposed { address, reason, hint, digest } in &mut plan.exposed {
+        one_line(&mut address.name);
+        one_line(digest);
+        lines(reason);
+        lines(hint);
+    }
+    for Exempt { address, digest, exposed, reason, owner, until } in &mut plan.exempt {
+        [&mut address.name, digest, reason, owner, until].into_iter().for_each(one_line);
+        lines(exposed);
     }
     for orphan in &mut plan.orphans {
         one_line(&mut orphan.address.name);
@@ -357,12 +374,7 @@ fn tame(origin: &mut Origin, plan: &mut Plan) {
         one_line(&mut note.topic);
         lines(&mut note.text);
     }
-    for Unreadable { error, .. } in &mut plan.unreadable {
-        let OpError { role, service, operation, code, message, request_id, hint, .. } = error;
-        [service, operation].into_iter().for_each(one_line);
-        [role, code, request_id, hint].into_iter().flatten().for_each(one_line);
-        lines(message);
-    }
+    plan.unreadable.iter_mut().for_each(|unreadable| unreadable.error.tame());
 }
 
 fn one_line(text: &mut String) {

@@ -5,7 +5,9 @@ use serde::ser::{Error as _, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::document::{Each, FORMAT, HeldEntry, NoteEntry, OrphanEntry, Summary, UnreadableEntry};
+use super::super::document::{
+    Each, ExemptEntry, ExposedEntry, FORMAT, HeldEntry, NoteEntry, OrphanEntry, Summary, UnreadableEntry,
+};
 use super::super::{Action, Change, FieldChange, Known, Plan, Scope, Unreadable};
 use super::{KIND, Origin};
 use crate::model::{AccountId, Address, Arn, Region, Target};
@@ -35,7 +37,8 @@ impl Serialize for Content<'_> {
         map.serialize_entry("unreadable", &Each(&plan.unreadable, |place| Unread::new(plan, place)))?;
         map.serialize_entry("blocked", &Each(&plan.blocked, |blocked| HeldEntry::blocked(plan, blocked)))?;
         map.serialize_entry("undelivered", &Each(&plan.undelivered, |waiting| HeldEntry::undelivered(plan, waiting)))?;
-        map.serialize_entry("exempt", &[(); 0])?;
+        map.serialize_entry("exposed", &Each(&plan.exposed, |exposed| ExposedEntry::new(plan, exposed)))?;
+        map.serialize_entry("exempt", &Each(&plan.exempt, |exempt| ExemptEntry::new(plan, exempt)))?;
         map.serialize_entry("orphans", &Each(&plan.orphans, |orphan| OrphanEntry::new(plan, orphan)))?;
         map.serialize_entry("notes", &Each(&plan.notes, |note| NoteEntry::new(plan, note)))?;
         map.serialize_entry("estate", &Estate::of(plan))?;

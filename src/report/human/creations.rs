@@ -49,7 +49,7 @@ pub(super) fn list(text: &mut String, plan: &Plan, groups: &[Group<'_>]) {
     for (places, names) in blocks {
         let title = counted(names.len() * places.len(), "resource");
         let mut lines = String::new();
-        place_lines(&mut lines, plan, places.into_iter());
+        place_lines(&mut lines, plan, "", places.into_iter());
         // Where one line says where, it has room beside the title.
         match lines.trim_end().contains('\n') {
             false => drop(writeln!(text, "{} {}  {}", "+ create".green().bold(), title.bold(), lines.trim())),
@@ -58,7 +58,7 @@ pub(super) fn list(text: &mut String, plan: &Plan, groups: &[Group<'_>]) {
         let width = names.iter().map(|(kind, ..)| kind.as_str().len()).max().unwrap_or(0);
         let mut kinds: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
         for (kind, name, forms, _) in names {
-            let name = if forms > 1 { format!("{name} ({forms} forms)") } else { name.to_owned() };
+            let name = if forms > 1 { format!("{name} (not the same everywhere)") } else { name.to_owned() };
             kinds.entry(kind).or_default().push(name);
         }
         for (kind, names) in kinds {

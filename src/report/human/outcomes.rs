@@ -41,7 +41,11 @@ pub fn outcomes(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
     }
     for failed in failures.values() {
         let Some((address, error)) = failed.first() else { continue };
-        let _ = writeln!(text, "{} {}", "failed".red().bold(), address.bold());
+        let word = match error.is_not_offered() {
+            true => "not offered".yellow().bold().to_string(),
+            false => "failed".red().bold().to_string(),
+        };
+        let _ = writeln!(text, "{word} {}", address.bold());
         error_lines(&mut text, error);
         others(&mut text, plan, failed.iter().skip(1).map(|(address, _)| *address));
         text.push('\n');
@@ -194,12 +198,14 @@ fn span(time: Duration) -> String {
 pub fn outcome_summary(outcomes: &[(Address, Outcome)]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, outcome) in outcomes {
-        *counts.entry(outcome.as_str()).or_default() += 1;
+        let name = if outcome.is_not_offered() { "not_offered" } else { outcome.as_str() };
+        *counts.entry(name).or_default() += 1;
     }
     let mut parts = vec![format!("{} applied", counts.remove("applied").unwrap_or(0))];
     for (name, word) in [
         ("already_same", "already as planned"),
         ("failed", "failed"),
+        ("not_offered", "not offered there"),
         ("stale", "stale"),
         ("skipped", "skipped"),
         ("not_started", "not started"),

@@ -1,13 +1,14 @@
 //! Policy statements that come or go as a whole, each in one line.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::{path, shown};
-use crate::plan::{FieldChange, FieldChangeKind};
+use super::values::{self, shown};
+use super::{FEW, NAMED, counted};
+use crate::plan::{FieldChange, FieldChangeKind, diff, whole_statements};
 
 /// The parts of a statement that come or go, by their paths inside it.
 type Members<'a> = Vec<(&'a [String], &'a Value)>;
@@ -19,33 +20,81 @@ pub(super) struct Whole<'a> {
     members: Members<'a>,
 }
 
+/// The fields, with a policy that gets its first statements or loses its last ones taken apart by statement.
+pub(super) fn each(fields: &[FieldChange]) -> Vec<FieldChange> {
+    let taken_apart = fields.iter().map(|field| {
+        let FieldChangeKind::Changed { before, after } = &field.kind else { return vec![field.clone()] };
+        let is_empty = |side: &Value| side.as_array().is_some_and(Vec::is_empty);
+        let statements = match field.path.last().is_some_and(|last| last == "Statement") {
+            true if is_empty(before) => diff(&Value::Null, after),
+            true if is_empty(after) => diff(before, &Value::Null),
+            _ => Vec::new(),
+        };
+        if statements.iter().all(|part| part.path.is_empty()) {
+            return vec![field.clone()];
+        }
+        let whole = |part: FieldChange| FieldChange { path: [&field.path[..], &part.path].concat(), kind: part.kind };
+        statements.into_iter().map(whole).collect()
+    });
+    taken_apart.flatten().collect()
+}
+
 /// The statements that come or go as a whole.
 pub(super) fn whole(fields: &[FieldChange]) -> Vec<Whole<'_>> {
-    let mut statements: BTreeMap<&[String], (bool, Members<'_>)> = BTreeMap::new();
-    for field in fields {
-        let Some(at) = field.path.iter().position(|segment| segment == "Statement") else { continue };
-        let (Some(path), Some(rest)) = (field.path.get(..at + 2), field.path.get(at + 2..)) else { continue };
-        let (is_new, value) = match &field.kind {
-            FieldChangeKind::Added { after } => (true, after),
-            FieldChangeKind::Removed { before } => (false, before),
-            FieldChangeKind::Changed { .. } => continue,
-        };
-        let statement = statements.entry(path).or_insert((is_new, Vec::new()));
-        statement.1.push((rest, value));
+    let statements = whole_statements(fields).into_iter().map(|path| {
+        let mut is_new = false;
+        let members = fields.iter().filter(|field| field.path.starts_with(path)).filter_map(|field| {
+            let value = match &field.kind {
+                FieldChangeKind::Added { after } => {
+                    is_new = true;
+                    after
+                }
+                FieldChangeKind::Removed { before } => before,
+                FieldChangeKind::Changed { .. } => return None,
+            };
+            Some((&field.path[path.len()..], value))
+        });
+        let members = members.collect();
+        Whole { path, is_new, members }
+    });
+    statements.collect()
+}
+
+/// A line for each statement; of many that come or go from the same policy, their names alone.
+pub(super) fn lines(text: &mut String, whole: &[Whole<'_>]) {
+    let mut policies: BTreeMap<(&[String], bool), Vec<&Whole<'_>>> = BTreeMap::new();
+    for statement in whole {
+        let policy = statement.path.split_last().map_or(statement.path, |(_, policy)| policy);
+        policies.entry((policy, statement.is_new)).or_default().push(statement);
     }
-    let all = statements.into_iter().map(|(path, (is_new, members))| Whole { path, is_new, members });
-    // Every statement has an effect: one whose effect neither comes nor goes was there and stays.
-    all.filter(|whole| whole.member("Effect").is_some()).collect()
+    for ((policy, is_new), statements) in policies {
+        if statements.len() <= NAMED {
+            for statement in statements {
+                let _ = writeln!(text, "    {statement}");
+            }
+            continue;
+        }
+        let sign = if is_new { "+".green().to_string() } else { "-".red().to_string() };
+        let names: Vec<String> = statements
+            .iter()
+            .filter_map(|statement| statement.path.last())
+            .map(|sid| values::path(std::slice::from_ref(sid)))
+            .collect();
+        let more = names.len() - FEW;
+        let _ = writeln!(
+            text,
+            "    {sign} {}: {} ({}, and {more} more; -v shows them)",
+            values::path(policy),
+            counted(names.len(), "statement"),
+            names[..FEW].join(", "),
+        );
+    }
 }
 
 impl Whole<'_> {
     /// Whether the field is a part of it.
     pub(super) fn holds(&self, field: &FieldChange) -> bool {
         field.path.starts_with(self.path)
-    }
-
-    fn member(&self, name: &str) -> Option<&Value> {
-        self.members.iter().find(|(path, _)| path.len() == 1 && path[0] == name).map(|(_, value)| *value)
     }
 
     /// Everything below a member, such as the types of a principal.
@@ -55,7 +104,7 @@ impl Whole<'_> {
             .map(|(path, value)| match &path[1..] {
                 [] => shown(value),
                 [kind] => format!("{kind} {}", shown(value)),
-                [operator, key @ ..] => format!("{operator} {} {}", super::path(key), shown(value)),
+                [operator, key @ ..] => format!("{operator} {} {}", values::path(key), shown(value)),
             })
             .collect();
         all.join(" and ")
@@ -65,7 +114,7 @@ impl Whole<'_> {
 impl fmt::Display for Whole<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.is_new { "+".green().to_string() } else { "-".red().to_string() };
-        write!(f, "{sign} {}: {}", path(self.path), self.below("Effect").to_lowercase())?;
+        write!(f, "{sign} {}: {}", values::path(self.path), self.below("Effect").to_lowercase())?;
         for (name, word) in [
             ("Action", ""),
             ("NotAction", " all but"),

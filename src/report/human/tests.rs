@@ -3,10 +3,11 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{Fault, Target};
-use crate::plan::{Orphan, Scope, diff};
+use crate::plan::{Blocked, Orphan, Scope, Unreadable, diff};
 use crate::services::estate::{Estate, id, region};
 use crate::services::{Kind, Note, Service, Spec, Undelivered};
 
+mod causes;
 mod outcomes;
 
 const REGIONS: [&str; 17] = [
@@ -52,18 +53,23 @@ fn place(n: usize, place: &str) -> Target {
     Target::new(id(&account(n)), region(place))
 }
 
-fn trail_at(n: usize, place: &str) -> Address {
+pub(super) fn trail_at(n: usize, place: &str) -> Address {
     Address::new(self::place(n, place), Kind::CloudtrailTrail, "baseline")
 }
 
 /// So many accounts, each with a name.
-fn estate(accounts: usize) -> Plan {
+pub(super) fn estate(accounts: usize) -> Plan {
     let names = (0..accounts).map(|n| (id(&account(n)), format!("team-{n:03}"))).collect();
     let regions = (0..accounts).map(|n| (id(&account(n)), REGIONS.map(region).to_vec())).collect();
-    Plan { names, regions, scope: Scope { accounts, targets: accounts * REGIONS.len() }, ..Plan::default() }
+    Plan {
+        names,
+        regions,
+        scope: Scope { accounts, targets: accounts * REGIONS.len(), most: REGIONS.len() },
+        ..Plan::default()
+    }
 }
 
-fn update(address: Address, before: serde_json::Value, after: serde_json::Value) -> Change {
+pub(super) fn update(address: Address, before: serde_json::Value, after: serde_json::Value) -> Change {
     let desired = Estate::small().desire(Service::Cloudtrail, "333333333333", &["us-east-1"]).remove(0).spec;
     let fields = diff(&before, &after);
     let reason = match fields.len() {
@@ -73,13 +79,13 @@ fn update(address: Address, before: serde_json::Value, after: serde_json::Value)
     Change { address, action: Action::Update, reason, fields, requires: vec![], depth: 0, desired, seen: None }
 }
 
-fn creation(address: Address, desired: Spec) -> Change {
+pub(super) fn creation(address: Address, desired: Spec) -> Change {
     let fields = diff(&serde_json::Value::Null, &desired.document());
     let reason = "it does not exist".to_owned();
     Change { address, action: Action::Create, reason, fields, requires: vec![], depth: 0, desired, seen: None }
 }
 
-fn stopped(address: Address) -> Change {
+pub(super) fn stopped(address: Address) -> Change {
     update(address, json!({"logging": false}), json!({"logging": true}))
 }
 
@@ -118,10 +124,10 @@ fn forty_accounts_with_the_same_drift_are_one_block() {
     plan.changes = (0..40).flat_map(|n| REGIONS.map(|region| stopped(trail_at(n, region)))).collect();
     assert_snapshot!(shown_plan(&plan), @"
     ~ update cloudtrail.trail baseline  one field differs
-        680 in all: 40 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), every Region
+        680 resources: 40 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), every Region
         ~ logging: false → true
 
-    Plan: 680 to update, 0 in sync (40 accounts, 680 Regions).
+    Plan: 680 to update, 0 in sync (40 accounts, 17 Regions each).
     ");
 }
 
@@ -135,7 +141,7 @@ fn one_account_alone_is_named_in_full() {
         team-007 (300000000007), us-east-1
         ~ logging: false → true
 
-    Plan: 1 to update, 679 in sync (40 accounts, 680 Regions).
+    Plan: 1 to update, 679 in sync (40 accounts, 17 Regions each).
     ");
 }
 
@@ -162,7 +168,7 @@ fn what_differs_is_told_apart() {
     plan.changes.push(gone);
     assert_snapshot!(shown_plan(&plan), @"
     ~ update cloudtrail.trail baseline  one field differs
-        2 in all: team-001 (300000000001), eu-west-1, us-east-1
+        2 resources: team-001 (300000000001), eu-west-1, us-east-1
         team-000 (300000000000), us-east-1
         ~ logging: false → true
 
@@ -189,7 +195,7 @@ fn what_differs_is_told_apart() {
         team-003 (300000000003), eu-west-1
         what was recorded stays in the log bucket
 
-    Plan: 1 to create, 4 to update, 1 to delete, 0 in sync (4 accounts, 68 Regions).
+    Plan: 1 to create, 4 to update, 1 to delete, 0 in sync (4 accounts, 17 Regions each).
     ");
 }
 
@@ -198,7 +204,7 @@ fn a_new_key_and_bucket_show_what_they_are_and_keep_the_rest_for_verbose() {
     let estate = Estate::small();
     let (key, bucket) = (estate.one(Service::Kms), estate.one(Service::S3));
     let changes = vec![creation(key.address, key.spec), creation(bucket.address, bucket.spec)];
-    let mut plan = Plan { changes, scope: Scope { accounts: 1, targets: 1 }, ..Plan::default() };
+    let mut plan = Plan { changes, scope: Scope { accounts: 1, targets: 1, most: 1 }, ..Plan::default() };
     plan.names.insert(id("222222222222"), "security".to_owned());
     assert_snapshot!(shown_plan(&plan), @"
     + create kms.key baseline-logs  it does not exist
@@ -250,13 +256,26 @@ fn a_policy_is_shown_statement_by_statement() {
     assert_snapshot!(shown_plan(&plan), @"
     ~ update s3.bucket logs  12 fields differ
         team-000 (300000000000), eu-west-1
-        + policy.Statement.BaselineCheck: allow s3:putobject on * for Service x.amazonaws.com if StringEquals aws:sourceaccount [333333333333, 444444444444]
         - policy.Statement.BaselineOpen: allow s3:* on * for *
+        + policy.Statement.BaselineCheck: allow s3:putobject on * for Service x.amazonaws.com if StringEquals aws:sourceaccount [333333333333, 444444444444]
         - policy.Statement.BaselineWrite.Condition.StringEquals.aws:sourceaccount: 999999999999
         + policy.Statement.BaselineWrite.Condition.StringEquals.aws:sourceaccount: 444444444444
 
     Plan: 1 to update, 0 in sync (1 account, 17 Regions).
     ");
+}
+
+#[test]
+fn the_first_statements_of_a_policy_and_its_last_are_shown_by_their_names() {
+    let open = json!({"Sid": "BaselineOpen", "Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"});
+    let (none, one) = (json!({"policy": {"Statement": []}}), json!({"policy": {"Statement": [open]}}));
+    let mut plan = estate(1);
+    for (before, after, sign) in [(&none, &one, '+'), (&one, &none, '-')] {
+        let address = Address::new(place(0, "eu-west-1"), Kind::S3Bucket, "logs");
+        plan.changes = vec![update(address, before.clone(), after.clone())];
+        let shown = shown_plan(&plan);
+        assert!(shown.contains(&format!("{sign} policy.Statement.BaselineOpen: allow s3:* on * for *\n")), "{shown}");
+    }
 }
 
 #[test]
@@ -273,9 +292,9 @@ fn a_long_value_is_cut_and_says_so() {
     assert_snapshot!(shown, @"
     ~ update cloudtrail.trail baseline  5 fields differ
         team-000 (300000000000), us-east-1
-        ~ description: short → yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+        ~ description: short → yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
         - gone: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-        ~ line: a�b�[31mc → plain
+        ~ line: a\\nb\\u{1b}[31mc → plain
         - list: 300000000000
         - list: 300000000001
         - list: 300000000002
@@ -294,33 +313,29 @@ fn the_same_reason_to_hold_back_is_said_once() {
     plan.names.insert(id("222222222222"), "security".to_owned());
     let security = Target::new(id("222222222222"), region("eu-west-1"));
     let own = Address::new(security, Kind::CloudtrailTrail, "baseline");
-    plan.blocked.push(Blocked { address: own, reason: reason.to_owned(), hint: None });
+    plan.blocked.push(Blocked::new(own, reason, None));
     for n in 0..12 {
         let address = trail_at(n, if n < 6 { "us-east-1" } else { "eu-west-1" });
-        plan.blocked.push(Blocked { address, reason: reason.to_owned(), hint: None });
+        plan.blocked.push(Blocked::new(address, reason, None));
     }
     for n in 12..14 {
-        plan.blocked.push(Blocked {
-            address: trail_at(n, "us-east-1"),
-            reason: format!(
-                "arn:aws:cloudtrail:us-east-1:{}:trail/baseline bears this name without our tag",
-                account(n)
-            ),
-            hint: Some(format!("declare `take_over = [\"cloudtrail\"]` for account {}", account(n))),
-        });
+        let reason =
+            format!("arn:aws:cloudtrail:us-east-1:{}:trail/baseline bears this name without our tag", account(n));
+        let hint = format!("declare `take_over = [\"cloudtrail\"]` for account {}", account(n));
+        plan.blocked.push(Blocked::new(trail_at(n, "us-east-1"), reason, Some(hint)));
     }
     assert_snapshot!(shown_plan(&plan), @r#"
     ! blocked cloudtrail.trail baseline
-        2 in all: team-012 (300000000012), team-013 (300000000013), us-east-1
+        2 resources: team-012 (300000000012), team-013 (300000000013), us-east-1
         arn:aws:cloudtrail:REGION:ACCOUNT:trail/baseline bears this name without our tag
         next: declare `take_over = ["cloudtrail"]` for account ACCOUNT
 
     ! blocked cloudtrail.trail baseline
         7 accounts (security (222222222222), team-006 (300000000006), team-007 (300000000007), …), eu-west-1
-        6 in all: team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), team-003 (300000000003), team-004 (300000000004), team-005 (300000000005), us-east-1
+        6 resources: team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), team-003 (300000000003), team-004 (300000000004), team-005 (300000000005), us-east-1
         it requires 222222222222/eu-west-1/kms.key/logs, which could not be read
 
-    Plan: nothing to change, 0 in sync, 15 blocked (14 accounts, 238 Regions).
+    Plan: nothing to change, 0 in sync, 15 blocked (14 accounts, 17 Regions each).
     "#);
 }
 
@@ -353,7 +368,7 @@ fn the_same_error_in_twelve_accounts_is_one_entry() {
         and likewise:
         11 accounts (team-001 (300000000001), team-002 (300000000002), team-003 (300000000003), …), us-east-1
 
-    Plan: nothing to change, 0 in sync, 13 could not be read (12 accounts, 204 Regions).
+    Plan: nothing to change, 0 in sync, 13 could not be read (12 accounts, 17 Regions each).
     ");
 }
 
@@ -378,7 +393,7 @@ fn orphans_and_notes_are_grouped_too() {
         9 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), us-east-1
         trail `theirs` already records management events
 
-    Plan: nothing to change, 9 in sync (9 accounts, 153 Regions).
+    Plan: nothing to change, 9 in sync (9 accounts, 17 Regions each).
     ");
 }
 
@@ -408,7 +423,7 @@ fn a_hundred_accounts_fit_one_screen() {
     assert!(lines(&shown) <= 40, "{shown}");
     assert_snapshot!(shown, @"
     + create cloudtrail.trail baseline  it does not exist
-        1600 in all: 100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), every Region but us-east-1
+        1600 resources: 100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), every Region but us-east-1
         + event_selectors.basic.include_management_events: true
         + event_selectors.basic.read_write_type: All
         + include_global_service_events: false
@@ -431,7 +446,7 @@ fn a_hundred_accounts_fit_one_screen() {
         + s3_bucket: baseline-logs-222222222222-eu-west-1
         and tags (shown with -v)
 
-    Plan: 1700 to create, 0 in sync (100 accounts, 1700 Regions).
+    Plan: 1700 to create, 0 in sync (100 accounts, 17 Regions each).
     ");
 
     // Each account in other Regions than the next, and every sort of bad news.
@@ -444,7 +459,7 @@ fn a_hundred_accounts_fit_one_screen() {
         }
         ragged.unreadable.push(unread(place(n, "us-west-2")));
         let reason = format!("arn:aws:cloudtrail:us-west-2:{}:trail/baseline is not ours", account(n));
-        ragged.blocked.push(Blocked { address: trail_at(n, "us-west-2"), reason, hint: None });
+        ragged.blocked.push(Blocked::new(trail_at(n, "us-west-2"), reason, None));
         ragged.notes.push(Note {
             target: place(n, "us-east-1"),
             topic: "foreign-trail".to_owned(),
@@ -455,10 +470,10 @@ fn a_hundred_accounts_fit_one_screen() {
     assert!(lines(&shown) <= 40, "{shown}");
     assert_snapshot!(shown, @"
     ~ update cloudtrail.trail baseline  one field differs
-        15 in all: team-095 (300000000095), every Region but ca-central-1, us-east-2
-        15 in all: team-063 (300000000063), every Region but eu-central-1, us-west-1
-        13 in all: team-031 (300000000031), 13 Regions (ap-northeast-1, ap-northeast-2, ap-northeast-3, …)
-        889 more in 97 accounts, in other Regions each
+        15 resources: team-095 (300000000095), every Region but ca-central-1, us-east-2
+        15 resources: team-063 (300000000063), every Region but eu-central-1, us-west-1
+        13 resources: team-031 (300000000031), 13 Regions (ap-northeast-1, ap-northeast-2, ap-northeast-3, …)
+        889 resources more in 97 accounts, each in other Regions
         ~ logging: false → true
 
     ! could not read cloudtrail of team-000 (300000000000), us-west-2
@@ -478,7 +493,7 @@ fn a_hundred_accounts_fit_one_screen() {
         100 accounts (team-000 (300000000000), team-001 (300000000001), team-002 (300000000002), …), us-east-1
         trail `theirs` already records management events
 
-    Plan: 932 to update, 0 in sync, 100 blocked, 100 could not be read (100 accounts, 1700 Regions).
+    Plan: 932 to update, 0 in sync, 100 blocked, 100 could not be read (100 accounts, 17 Regions each).
     ");
 }
 

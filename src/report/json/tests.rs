@@ -33,11 +33,8 @@ fn plan() -> Plan {
         desired: desired.spec,
         seen: None,
     });
-    plan.blocked.push(Blocked {
-        address: trail("eu-west-1").address,
-        reason: "it bears our name without our tag".to_owned(),
-        hint: Some("tag it".to_owned()),
-    });
+    let held = Blocked::new(trail("eu-west-1").address, "it bears our name without our tag", Some("tag it".to_owned()));
+    plan.blocked.push(held);
     plan.undelivered.push(Undelivered {
         address: trail("eu-west-3").address,
         reason: "nobody has confirmed it".to_owned(),

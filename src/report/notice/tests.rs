@@ -220,7 +220,7 @@ fn a_saved_plan_takes_back_nothing_but_its_own_changes() {
     let mut night = plan(vec![one.clone(), other.clone()]);
     night.unreadable = vec![unread(LEDGER, "eu-west-1", Some(Service::Config)), unread("555555555555", "global", None)];
     let held = stopped(LEDGER, "eu-west-2", "logging").address;
-    night.blocked.push(Blocked { address: held, reason: "no".to_owned(), hint: None });
+    night.blocked.push(Blocked::new(held, "no", None));
     let failed = [(other.address.clone(), Outcome::Failed(denied(LEDGER, "us-east-1", "StartLogging")))];
     let told = kept(applied(&night, &failed, Memory::Nothing));
     assert_eq!(told.total, 5);
@@ -276,11 +276,8 @@ fn the_messages() {
     let mut drift = plan((0..12).map(|n| stopped(LEDGER, &format!("eu-west-{n}"), "logging")).collect());
     let told = kept(looked(&plan(vec![one.clone(), drift.changes[0].clone()]), Memory::Nothing));
     drift.unreadable.push(unread(PAYMENTS, "eu-west-1", Some(Service::Config)));
-    drift.blocked.push(Blocked {
-        address: stopped(LEDGER, "us-east-1", "logging").address,
-        reason: "it bears our name without our tag".to_owned(),
-        hint: Some("tag it".to_owned()),
-    });
+    let held = stopped(LEDGER, "us-east-1", "logging").address;
+    drift.blocked.push(Blocked::new(held, "it bears our name without our tag", Some("tag it".to_owned())));
     let shown = |notice: &Notice| {
         let (text, json) = notice.message.trim_end().rsplit_once('\n').unwrap();
         let document: Value = serde_json::from_str(json).unwrap();
@@ -339,4 +336,29 @@ fn more_than_is_remembered_is_told_once_and_named_in_part() {
     let more = plan((0..REMEMBERED + 11).map(place).collect());
     let message = looked(&more, Memory::Told(&told)).unwrap().message;
     assert!(message.contains("More was told than is remembered by name"), "{}", message.split('{').next().unwrap());
+}
+
+#[test]
+fn a_repair_of_what_nobody_was_told_of_is_told() {
+    let drift = plan(vec![stopped(PAYMENTS, "us-east-1", "logging")]);
+    let outcomes = [(drift.changes[0].address.clone(), Outcome::Applied)];
+    let notice = applied(&drift, &outcomes, Memory::Nothing).unwrap();
+    assert_eq!(notice.subject, "baseline standard: changed 1 resource, 1 account");
+    assert!(
+        notice.message.contains("cloudtrail.trail baseline, payments 333333333333/us-east-1: logging: false → true"),
+        "{}",
+        notice.message
+    );
+    let field = &document(&notice)["repaired"][0]["fields"][0];
+    assert_eq!(
+        (&field["path"][0], &field["before"], &field["after"]),
+        (&json!("logging"), &json!(false), &json!(true))
+    );
+    let told = kept(Some(notice));
+    assert_eq!(applied(&plan(vec![]), &[], Memory::Told(&told)), None, "and told once");
+    // The same where somebody was told of the drift before.
+    let told = kept(looked(&drift, Memory::Nothing));
+    let notice = applied(&drift, &outcomes, Memory::Told(&told)).unwrap();
+    assert_eq!(notice.subject, "baseline standard: in sync again");
+    assert!(notice.message.contains("Changed:\n"), "{}", notice.message);
 }

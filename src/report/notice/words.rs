@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Difference, End, Ended, Standing, Wrong};
-use crate::model::{Address, OpError};
+use crate::model::{AccountId, Address, OpError, for_screen};
 use crate::plan::{Action, Plan};
-use crate::report::{Outcome, human, json};
+use crate::report::human::counted;
+use crate::report::{Outcome, human, json, json_for_screen};
 
 /// The longest subject: "less than 100 characters", ASCII (SNS API Reference, `Publish`).
 pub const SUBJECT_MAX: usize = 99;
@@ -28,7 +29,8 @@ pub(super) fn say(ended: &Ended<'_>, now: &Standing, difference: &Difference, ag
     let headline = headline(ended, now, again);
     let text = text(ended, now, difference, &headline);
     let document = document(ended, difference, MESSAGE_MAX.saturating_sub(text.len() + MARGIN));
-    (subject(ended.baseline, &headline), format!("{text}\n{document}"))
+    // Whoever reads it on a phone sees nothing that is hidden, in the words and in the document.
+    (subject(ended.baseline, &headline), format!("{}\n{}", for_screen(&text), json_for_screen(&document)))
 }
 
 fn subject(baseline: &str, headline: &str) -> String {
@@ -43,7 +45,13 @@ fn subject(baseline: &str, headline: &str) -> String {
 /// One line that says it.
 fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
     if now.0.is_empty() {
-        return if again { "in sync again" } else { "in sync" }.to_owned();
+        let repaired = super::repaired(ended);
+        let accounts: BTreeSet<AccountId> = repaired.iter().map(|change| change.address.target.account).collect();
+        return match (again, repaired.len()) {
+            (true, _) => "in sync again".to_owned(),
+            (false, 0) => "in sync".to_owned(),
+            (false, n) => format!("changed {}, {}", counted(n, "resource"), counted(accounts.len(), "account")),
+        };
     }
     let mut parts = Vec::new();
     match ended.end {
@@ -62,6 +70,7 @@ fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
     say(Wrong::Drift, &|n| format!("drift in {}", counted(n, "resource")));
     say(Wrong::Blocked, &|n| format!("{n} blocked"));
     say(Wrong::Undelivered, &|n| format!("{n} undelivered"));
+    say(Wrong::Exposed, &|n| format!("{n} exposed"));
     if parts.is_empty() {
         parts.push(format!("{} did not end", ended.command));
     }
@@ -95,6 +104,22 @@ fn text(ended: &Ended<'_>, now: &Standing, difference: &Difference, headline: &s
         }
         if subjects.len() > NAMED {
             let _ = writeln!(text, "  and {} more", subjects.len() - NAMED);
+        }
+    }
+    let repaired = super::repaired(ended);
+    if !repaired.is_empty() {
+        let _ = writeln!(text, "\nChanged:");
+        for change in repaired.iter().take(NAMED) {
+            let Address { target, kind, name } = &change.address;
+            let account = ended.plan.names.get(&target.account).map_or(String::new(), |name| format!("{name} "));
+            let what = match change.action {
+                Action::Create => "it was missing, and was made".to_owned(),
+                _ => cut(&human::differences(&change.fields())),
+            };
+            let _ = writeln!(text, "  {kind} {name}, {account}{target}: {what}");
+        }
+        if repaired.len() > NAMED {
+            let _ = writeln!(text, "  and {} more", repaired.len() - NAMED);
         }
     }
     if difference.as_before > 0 {
@@ -149,6 +174,7 @@ fn line(plan: &Plan, now: &Standing, words: &BTreeMap<String, &'static str>, sub
             Wrong::Unreadable => "cannot read",
             Wrong::Blocked => "blocked",
             Wrong::Undelivered => "undelivered",
+            Wrong::Exposed => "exposed",
             Wrong::Halted => "stopped",
         })
         .collect();
@@ -193,8 +219,13 @@ fn causes(ended: &Ended<'_>) -> Vec<String> {
         causes.push(cut(&error.to_string()));
         causes.extend(error.hint.as_ref().map(|hint| format!("next: {}", cut(hint))));
     }
-    let held = ended.plan.blocked.iter().map(|blocked| &blocked.reason);
-    let reasons = held.chain(ended.plan.undelivered.iter().map(|undelivered| &undelivered.reason));
+    // What waits for something else is no cause of its own.
+    let own = ended.plan.blocked.iter().filter(|blocked| blocked.waits_for.is_none());
+    let held = own.map(|blocked| &blocked.reason);
+    // What is exposed first: of what stands here, only that harms while nobody looks.
+    let exposed = ended.plan.exposed.iter().map(|exposed| &exposed.reason);
+    let undelivered = ended.plan.undelivered.iter().map(|undelivered| &undelivered.reason);
+    let reasons = exposed.chain(held).chain(undelivered);
     for reason in reasons {
         let reason = cut(reason);
         if causes.len() < 2 * CAUSES && !causes.contains(&reason) {
@@ -240,7 +271,11 @@ fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
         document[key] = json!([]);
         lists.push((key, subjects.iter().map(|subject| json!(subject)).collect()));
     }
-    for key in ["unreadable", "blocked", "undelivered", "outcomes", "orphans", "notes"] {
+    let repaired =
+        super::repaired(ended).into_iter().map(|change| json::change_value(plan, change)).collect::<Vec<_>>();
+    document["repaired"] = json!([]);
+    lists.push(("repaired", repaired));
+    for key in ["unreadable", "exposed", "blocked", "undelivered", "exempt", "outcomes", "orphans", "notes"] {
         if let Some(Value::Array(list)) = document.get_mut(key).map(Value::take) {
             document[key] = json!([]);
             lists.push((key, list));
@@ -287,8 +322,4 @@ impl Room {
         }
         Value::Array(taken)
     }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::FORMAT;
+use super::{FORMAT, tame};
 use crate::model::{AccountId, Address, Digest, OpError, Region, RunId};
 use crate::plan::Plan;
 use crate::report::{self, Event, Halt, Outcome};
@@ -238,7 +238,7 @@ fn is_end(byte: &u8) -> bool {
 
 /// What was wrong with a line, without the line's number in itself, which is always 1.
 fn said(error: &serde_json::Error) -> String {
-    let text = crate::config::printable(error.to_string());
+    let text = crate::model::printable(error.to_string());
     text.split_once(" at line ").map_or(text.clone(), |(what, _)| format!("{what} at column {}", error.column()))
 }
 
@@ -384,6 +384,7 @@ impl Fold {
         outcomes.extend(self.ended);
         unknown.extend(self.under_way);
         (record.outcomes, record.unknown, record.not_begun) = (outcomes, unknown, not_begun);
+        tame::record(&mut record);
         record
     }
 }

@@ -31,7 +31,7 @@ fn error() -> OpError {
         operation: "CreateTrail".to_owned(),
         fault: Fault::Denied,
         code: Some("AccessDeniedException".to_owned()),
-        message: "no\nand \"no\"".to_owned(),
+        message: "no and \"no\"".to_owned(),
         request_id: Some("1".to_owned()),
         attempts: 2,
         hint: None,

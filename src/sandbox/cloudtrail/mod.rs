@@ -54,6 +54,10 @@ pub(super) struct Trail {
     /// When logging was last started and stopped, in seconds since 1970.
     pub started: Option<f64>,
     pub stopped: Option<f64>,
+    /// When a log file was last delivered, by the Region it was from.
+    pub delivered: BTreeMap<Region, f64>,
+    /// Whether it has nothing to deliver.
+    pub silent: bool,
     /// As `PutEventSelectors` took them; `None` before the first.
     pub selectors: Option<selectors::Selectors>,
     pub tags: BTreeMap<String, String>,
@@ -66,6 +70,22 @@ impl State {
             .iter()
             .filter(move |((owner, home, _), trail)| *owner == account && (home == region || trail.multi_region))
             .map(|(_, trail)| trail)
+    }
+
+    /// Has trails deliver nothing, and forget that they ever did.
+    pub fn forget_deliveries(&mut self) {
+        for trail in self.trails.values_mut() {
+            trail.delivered.clear();
+            trail.silent = true;
+        }
+    }
+
+    /// Moves into the past what was delivered and started so far, as if nothing had happened since.
+    pub fn age(&mut self, seconds: f64) {
+        for trail in self.trails.values_mut() {
+            let moments = trail.started.iter_mut().chain(&mut trail.stopped).chain(trail.delivered.values_mut());
+            moments.for_each(|moment| *moment -= seconds);
+        }
     }
 
     /// How many trails count in the Region.

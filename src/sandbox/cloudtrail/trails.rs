@@ -30,6 +30,8 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
         logging: false,
         started: None,
         stopped: None,
+        delivered: [].into(),
+        silent: false,
         selectors: None,
         tags,
     };
@@ -190,8 +192,10 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Value {
     json!({ "Trails": list })
 }
 
-pub(super) fn status(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) fn status(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let key = find(world, call, call.text("Name").unwrap_or_default(), Purpose::Read)?;
+    // Told from the policies as they are now: a destination that was spoilt later shows here, as in AWS.
+    let outcome = deliver(world, &key, call.region, call.now);
     let trail = world.cloudtrail.trails.get(&key).ok_or_else(|| super::not_found(call, &key.2))?;
     let mut out = json!({
         "IsLogging": trail.logging,
@@ -208,17 +212,38 @@ pub(super) fn status(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
     if let Some(stopped) = trail.stopped {
         out["StopLoggingTime"] = json!(stopped);
     }
-    if trail.logging {
-        // Told from the policies as they are now: a destination that was spoilt later shows here, as in AWS.
-        match delivery::check(world, key.0, trail) {
-            Ok(()) => out["LatestDeliveryTime"] = json!(call.now),
-            Err(refusal) => {
-                let missing = refusal.code == "S3BucketDoesNotExistException";
-                out["LatestDeliveryError"] = json!(if missing { "NoSuchBucket" } else { "AccessDenied" });
-            }
-        }
+    if let Err(error) = outcome {
+        out["LatestDeliveryError"] = json!(error);
+    }
+    if let Some(delivered) = trail.delivered.get(call.region) {
+        out["LatestDeliveryTime"] = json!(delivered);
     }
     Ok(out)
+}
+
+/// Delivers what was recorded in a Region by now.
+///
+/// # Errors
+/// S3's code for what is in the way (Amazon S3 API Reference, "Error responses"; the codes that begin with `KMS.` stand
+/// for KMS's own).
+fn deliver(
+    world: &mut World,
+    key: &(AccountId, Region, String),
+    region: &Region,
+    now: f64,
+) -> Result<(), &'static str> {
+    let Some(trail) = world.cloudtrail.trails.get(key).filter(|trail| trail.logging) else { return Ok(()) };
+    delivery::check(world, key.0, trail).map_err(|refusal| match refusal.code.as_str() {
+        "S3BucketDoesNotExistException" => "NoSuchBucket",
+        "KmsKeyDisabledException" => "KMS.DisabledException",
+        "KmsKeyNotFoundException" => "KMS.NotFoundException",
+        "KmsException" => "KMS.KMSInvalidStateException",
+        _ => "AccessDenied",
+    })?;
+    if let Some(trail) = world.cloudtrail.trails.get_mut(key).filter(|trail| !trail.silent) {
+        trail.delivered.insert(region.clone(), now);
+    }
+    Ok(())
 }
 
 pub(super) fn log(world: &mut World, call: &Call<'_>, on: bool) -> Result<Value, Refusal> {
@@ -230,5 +255,7 @@ pub(super) fn log(world: &mut World, call: &Call<'_>, on: bool) -> Result<Value,
         }
         trail.logging = on;
     }
+    // The first files come within minutes, which pass at once here; an error shows in the status.
+    let _ = deliver(world, &key, call.region, call.now);
     Ok(json!({}))
 }

@@ -201,6 +201,48 @@ fn document(aggregator: &Aggregator) -> Value {
     })
 }
 
+/// The accounts and Regions of an aggregator: data of its own account needs no leave, other accounts' data is not had
+/// without it (AWS Config Developer Guide, "Authorizing Aggregator Accounts to Collect AWS Config Configuration and
+/// Compliance Data"). The words of the error are not known.
+pub(super) fn sources_status(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
+    let name = call.text("ConfigurationAggregatorName").ok_or_else(|| super::null("configurationAggregatorName"))?;
+    let wanted = texts(call.input.get("UpdateStatus"));
+    for one in &wanted {
+        super::one_of(one, "updateStatus", &["FAILED", "SUCCEEDED", "OUTDATED"])?;
+    }
+    let aggregator =
+        own(&world.config.aggregators, call.account(), call.region).find(|one| one.name == name).ok_or_else(unknown)?;
+    let mut items = Vec::new();
+    for source in aggregator.sources.as_array().into_iter().flatten() {
+        let named: Vec<Region> = texts(source.get("AwsRegions")).iter().filter_map(|name| name.parse().ok()).collect();
+        for id in texts(source.get("AccountIds")) {
+            let Ok(account) = id.parse::<AccountId>() else { continue };
+            let enabled =
+                world.accounts.get(&account).map(|account| account.enabled.iter().cloned().collect::<Vec<_>>());
+            for region in if named.is_empty() { enabled.unwrap_or_default() } else { named.clone() } {
+                let leave = (account, region.clone(), call.account(), call.region.clone());
+                let withheld = world.config.withheld.contains(&(account, region.clone()));
+                let given =
+                    !withheld && (account == call.account() || world.config.authorizations.contains_key(&leave));
+                let status = if given { "SUCCEEDED" } else { "FAILED" };
+                if !wanted.is_empty() && !wanted.contains(&status) {
+                    continue;
+                }
+                let mut item = json!({
+                    "SourceId": id, "SourceType": "ACCOUNT", "AwsRegion": region, "LastUpdateStatus": status,
+                    "LastUpdateTime": call.now,
+                });
+                if !given {
+                    item["LastErrorCode"] = json!("NotAuthorized");
+                    item["LastErrorMessage"] = json!("The source account has not authorized the aggregator account.");
+                }
+                items.push(item);
+            }
+        }
+    }
+    page(call, "AggregatedSourceStatusList", items, limit(call)?)
+}
+
 pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let name = call.text("ConfigurationAggregatorName").unwrap_or_default();
     let key: Key = (call.account(), call.region.clone(), name.to_owned());

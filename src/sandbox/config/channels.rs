@@ -20,12 +20,14 @@ pub(in crate::sandbox) struct Channel {
     pub topic: Option<String>,
     /// How often snapshots are delivered, where anything was said.
     pub frequency: Option<String>,
+    /// When history was last delivered.
+    pub delivered: Option<f64>,
 }
 
 pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let input = structure(call, "DeliveryChannel", "deliveryChannel")?;
     let (account, region) = (call.account(), call.region);
-    let channel = read(input)?;
+    let mut channel = read(input)?;
     if world.config.recorder(account, region).is_none() {
         let message = "Configuration recorder is not available to put delivery channel.";
         return Err(Refusal::new(400, "NoAvailableConfigurationRecorderException", message));
@@ -38,6 +40,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
         return Err(Refusal::new(400, "MaxNumberOfDeliveryChannelsExceededException", message));
     }
     delivery::check(world, account, region, &channel)?;
+    channel.delivered = world.config.channel(account, region).and_then(|before| before.delivered);
     world.config.channels.insert((account, region.clone(), channel.name.clone()), channel);
     Ok(json!({}))
 }
@@ -87,6 +90,7 @@ fn read(input: &Value) -> Result<Channel, Refusal> {
         key: key.map(str::to_owned),
         topic: topic.map(str::to_owned),
         frequency: frequency.map(str::to_owned),
+        delivered: None,
     })
 }
 
@@ -119,19 +123,35 @@ fn document(channel: &Channel) -> Value {
     out
 }
 
+/// How often history is delivered (AWS Config Developer Guide, "Configuration History": every six hours).
+const HISTORY_SECONDS: f64 = 6.0 * 3600.0;
+
 /// Told from the policies as they are now: a destination that was spoilt later shows here.
-pub(super) fn status(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) fn status(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let recording = world.config.is_recording(call.account(), call.region);
+    let names: Vec<String> = asked(world, call)?.into_iter().map(|channel| channel.name.clone()).collect();
+    for name in names.into_iter().filter(|_| recording) {
+        let key: Key = (call.account(), call.region.clone(), name);
+        let Some(channel) = world.config.channels.get(&key) else { continue };
+        if delivery::check(world, call.account(), call.region, channel).is_ok()
+            && let Some(channel) = world.config.channels.get_mut(&key)
+        {
+            channel.delivered = Some(call.now);
+        }
+    }
     let list: Vec<Value> = asked(world, call)?
         .into_iter()
         .map(|channel| {
             let mut history = json!({});
             if recording {
                 history["lastAttemptTime"] = json!(call.now);
+                history["nextDeliveryTime"] = json!(call.now + HISTORY_SECONDS);
+                if let Some(delivered) = channel.delivered {
+                    history["lastSuccessfulTime"] = json!(delivered);
+                }
                 match delivery::check(world, call.account(), call.region, channel) {
                     Ok(()) => {
                         history["lastStatus"] = json!("Success");
-                        history["lastSuccessfulTime"] = json!(call.now);
                     }
                     Err(refusal) => {
                         let gone = refusal.code == "NoSuchBucketException";

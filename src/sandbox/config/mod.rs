@@ -9,7 +9,7 @@ mod recording;
 mod rules;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -75,12 +75,21 @@ pub(super) struct State {
     pub aggregators: BTreeMap<Key, Aggregator>,
     /// By account and Region, and the account and Region that may collect.
     pub authorizations: BTreeMap<(AccountId, Region, AccountId, Region), Authorization>,
+    /// Managed rules that a Region does not offer besides those of AWS's documents, by Region and identifier.
+    pub withdrawn_rules: BTreeSet<(Region, String)>,
+    /// Accounts and Regions whose data no aggregator gets, whatever leave was given.
+    pub withheld: BTreeSet<(AccountId, Region)>,
 }
 
 impl State {
     /// Whether the account has a rule of that name in the Region which is not being deleted.
     pub fn has_rule(&self, account: AccountId, region: &Region, name: &str) -> bool {
         self.rules.get(&(account, region.clone(), name.to_owned())).is_some_and(|rule| rule.deleting.is_none())
+    }
+
+    /// Moves what channels delivered so far into the past.
+    pub fn age_deliveries(&mut self, seconds: f64) {
+        self.channels.values_mut().flat_map(|channel| &mut channel.delivered).for_each(|moment| *moment -= seconds);
     }
 
     /// Whether the account's own recorder records in the Region.
@@ -130,6 +139,7 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         "DeleteAggregationAuthorization" => aggregation::revoke(world, call),
         "PutConfigurationAggregator" => aggregation::put(world, call),
         "DescribeConfigurationAggregators" => aggregation::describe(world, call),
+        "DescribeConfigurationAggregatorSourcesStatus" => aggregation::sources_status(world, call),
         "DeleteConfigurationAggregator" => aggregation::delete(world, call),
         "TagResource" => tags::tag(world, call),
         "UntagResource" => tags::untag(world, call),

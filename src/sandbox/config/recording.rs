@@ -4,20 +4,21 @@
 use serde_json::{Value, json};
 
 use super::{one_of, text, texts, validation};
+use crate::model::is_resource_type;
 use crate::sandbox::wire::Refusal;
 
 const ALL: &str = "ALL_SUPPORTED_RESOURCE_TYPES";
 const INCLUSION: &str = "INCLUSION_BY_RESOURCE_TYPES";
 const EXCLUSION: &str = "EXCLUSION_BY_RESOURCE_TYPES";
 
-/// "Daily recording cannot be specified for the following resource types".
-const NEVER_DAILY: [&str; 3] =
-    ["AWS::Config::ResourceCompliance", "AWS::Config::ConformancePackCompliance", "AWS::Config::ConfigurationRecorder"];
+/// "Daily recording cannot be specified for the following resource types": of the three that the page lists, those that
+/// the API's model has as a `ResourceType`.
+const NEVER_DAILY: [&str; 2] = ["AWS::Config::ResourceCompliance", "AWS::Config::ConformancePackCompliance"];
 
 /// The recording group that a request asks for, complete as it is read back.
 ///
 /// # Errors
-/// `InvalidRecordingGroupException`.
+/// `InvalidRecordingGroupException`, or `ValidationException` for a type that the API does not know.
 pub(super) fn group(input: Option<&Value>) -> Result<Value, Refusal> {
     let invalid = || Refusal::new(400, "InvalidRecordingGroupException", "The recording group provided is not valid");
     let default = json!({ "allSupported": true });
@@ -26,9 +27,8 @@ pub(super) fn group(input: Option<&Value>) -> Result<Value, Refusal> {
     let (all, global) = (flag("allSupported"), flag("includeGlobalResourceTypes"));
     let included = texts(input.get("resourceTypes"));
     let excluded = texts(input.pointer("/exclusionByResourceTypes/resourceTypes"));
-    if !included.iter().chain(&excluded).all(|name| is_type(name)) {
-        return Err(invalid());
-    }
+    refuse_unknown(&included, "configurationRecorder.recordingGroup.resourceTypes")?;
+    refuse_unknown(&excluded, "configurationRecorder.recordingGroup.exclusionByResourceTypes.resourceTypes")?;
     // Optional, but for exclusions; "every parameter is either null, false, or empty" is no group.
     let strategy = match input.pointer("/recordingStrategy/useOnly").and_then(Value::as_str) {
         Some(strategy) => strategy,
@@ -77,9 +77,10 @@ pub(super) fn mode(input: Option<&Value>, group: &Value) -> Result<Value, Refusa
     let mut overridden = Vec::new();
     for one in overrides {
         let types = texts(one.get("resourceTypes"));
-        if types.is_empty() || !types.iter().all(|name| is_type(name)) {
+        if types.is_empty() {
             return Err(validation(format!("The resource types of '{member}' are not valid.")));
         }
+        refuse_unknown(&types, &format!("{member}.1.member.resourceTypes"))?;
         if self::frequency(one, &format!("{member}.1.member.recordingFrequency"))? == "DAILY" {
             refuse_daily(&types)?;
         }
@@ -110,9 +111,14 @@ fn refuse_daily(types: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-/// `AWS::Service::Type`. Which of them exist is not modelled.
-fn is_type(name: &str) -> bool {
-    let parts: Vec<&str> = name.split("::").collect();
-    let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
-    parts.len() == 3 && parts[0] == "AWS" && parts.iter().all(plain)
+/// A resource type is one of the values that the API's model lists; anything else is refused before it is looked at.
+fn refuse_unknown(types: &[&str], member: &str) -> Result<(), Refusal> {
+    match types.iter().find(|name| !is_resource_type(name)) {
+        None => Ok(()),
+        Some(_) => Err(validation(format!(
+            "1 validation error detected: Value '[{}]' at '{member}' failed to satisfy constraint: Member must satisfy \
+             constraint: [Member must satisfy enum value set]",
+            types.join(", ")
+        ))),
+    }
 }

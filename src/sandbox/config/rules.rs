@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::managed::{self, Managed, Trigger};
 use super::{FREQUENCIES, Key, arn, invalid_parameter, one_of, own, page, structure, tags, text, texts, validation};
-use crate::model::Arn;
+use crate::model::{Arn, offers_rule};
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::quotas::Quota;
 use crate::sandbox::wire::Refusal;
@@ -51,7 +51,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
             format!("Failed to put config rule because the maximum number of config rules: {most} is reached.");
         return Err(Refusal::new(400, "MaxNumberOfConfigRulesExceededException", message));
     }
-    let (declared, needs_recorder) = read(call, input)?;
+    let (declared, needs_recorder) = read(world, call, input)?;
     if needs_recorder && world.config.recorder(call.account(), call.region).is_none() {
         let message = "You must create a configuration recorder before you can create or update a Config rule.";
         return Err(Refusal::new(400, "NoAvailableConfigurationRecorderException", message));
@@ -131,7 +131,7 @@ fn changeable(rule: &Rule) -> Result<(), Refusal> {
 }
 
 /// The members of a rule, checked, and whether it takes a recorder.
-fn read(call: &Call<'_>, input: &Value) -> Result<(Map<String, Value>, bool), Refusal> {
+fn read(world: &World, call: &Call<'_>, input: &Value) -> Result<(Map<String, Value>, bool), Refusal> {
     let owner = input.pointer("/Source/Owner").and_then(Value::as_str).ok_or_else(|| {
         super::null(if input.get("Source").is_some() { "configRule.source.owner" } else { "configRule.source" })
     })?;
@@ -142,7 +142,9 @@ fn read(call: &Call<'_>, input: &Value) -> Result<(Map<String, Value>, bool), Re
         return Err(refusal);
     }
     let identifier = input.pointer("/Source/SourceIdentifier").and_then(Value::as_str).unwrap_or_default();
-    if !managed::is_identifier(identifier) {
+    // A Region that has not got a rule answers as if nobody had it (niaid/terraform-aws-managed-config-rules#46).
+    let withdrawn = world.config.withdrawn_rules.contains(&(call.region.clone(), identifier.to_owned()));
+    if !managed::is_identifier(identifier) || withdrawn || !offers_rule(call.region, identifier) {
         return Err(invalid_parameter(format!(
             "The sourceIdentifier {identifier} is invalid.  Please refer to the documentation for a list of valid \
              sourceIdentifiers that can be used when AWS is the Owner."

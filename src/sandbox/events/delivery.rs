@@ -28,6 +28,10 @@ pub(super) struct Tally {
 
 /// Matches an event on a bus and sends it on. `hopped`: another bus sent it, or another account.
 pub(super) fn put(world: &mut World, key: &BusKey, event: &Value, hopped: bool, tally: &mut Tally) {
+    if let Err(reason) = key_admits(world, key) {
+        tally.undelivered.push(reason);
+        return;
+    }
     let Some(bus) = world.events.buses.get_mut(key) else { return };
     let mut invocations: Vec<(Arn, Vec<Value>)> = Vec::new();
     for rule in bus.rules.values_mut().filter(|rule| selects(rule, event)) {
@@ -45,10 +49,27 @@ pub(super) fn put(world: &mut World, key: &BusKey, event: &Value, hopped: bool, 
     }
 }
 
+/// Whether EventBridge may use the bus's key: patterns and targets of its rules are encrypted with it (EventBridge User
+/// Guide, "Encrypting EventBridge event buses with AWS KMS keys").
+fn key_admits(world: &World, (account, region, name): &BusKey) -> Result<(), String> {
+    let bus = world.events.buses.get(&(*account, region.clone(), name.clone()));
+    let Some(bus) = bus else { return Ok(()) };
+    let Some(key) = &bus.kms_key else { return Ok(()) };
+    let arn = bus.arn.to_string();
+    let context = [("aws:SourceArn", arn.as_str()), ("kms:EncryptionContext:aws:events:event-bus:arn", arn.as_str())];
+    sqs::kms_admits(world, *account, region, key, PRINCIPAL, &context)
+        .map_err(|why| format!("the bus {arn} is encrypted, and {why}"))
+}
+
 /// Whether a rule is enabled and its pattern matches. What CloudTrail records of reading calls reaches only rules that
 /// ask for it (EventBridge API Reference, `PutRule`).
 fn selects(rule: &Rule, event: &Value) -> bool {
-    let reads = |name: &str| ["List", "Get", "Describe"].iter().any(|verb| name.starts_with(verb));
+    // "change events, even though they start with the verb Get" (EventBridge User Guide, "Receiving read-only management
+    // events from AWS services").
+    let sts = event["detail"]["eventSource"] == "sts.amazonaws.com";
+    let counts_as_change = |name: &str| sts && ["GetFederationToken", "GetSessionToken"].contains(&name);
+    let reads =
+        |name: &str| ["List", "Get", "Describe"].iter().any(|verb| name.starts_with(verb)) && !counts_as_change(name);
     let read_only = event["detail-type"] == "AWS API Call via CloudTrail"
         && event["detail"]["eventName"].as_str().is_some_and(reads);
     let open = match rule.state.as_str() {

@@ -23,6 +23,7 @@ use super::wire::{Answer, Protocol, Refusal};
 use super::world::World;
 use crate::model::{AccountId, Arn, Region};
 
+pub(super) use pattern::Pattern;
 pub(super) use raise::raise;
 pub use raise::{Raise, RaiseOutcome, Raised};
 
@@ -164,6 +165,15 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         _ => Err(call.not_simulated()),
     };
     output.map(Answer::Json)
+}
+
+/// Whether an event pattern matches an event.
+///
+/// # Errors
+/// What is wrong with the pattern.
+#[cfg(all(test, feature = "aws"))]
+pub(crate) fn event_matches(pattern: &str, event: &Value) -> Result<bool, String> {
+    Pattern::parse(pattern).map(|pattern| pattern.matches(event))
 }
 
 fn refuse(code: &str, message: impl Into<String>) -> Refusal {

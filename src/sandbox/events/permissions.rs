@@ -50,7 +50,8 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> 
 /// The policy as a document whose `Statement` is a list.
 fn document(policy: Option<&str>) -> Value {
     let mut document = policy
-        .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        // As a policy, which keeps numbers digit by digit.
+        .and_then(|text| serde_json::to_value(Policy::parse(text).ok()?).ok())
         .unwrap_or_else(|| json!({ "Version": "2012-10-17", "Statement": [] }));
     if !document["Statement"].is_array() {
         document["Statement"] = json!([document["Statement"].take()]);

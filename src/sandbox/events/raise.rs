@@ -1,5 +1,6 @@
 //! Events of AWS's own services, raised through the control endpoint: `PutEvents` refuses their sources.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::sandbox::world::World;
 
 /// An event that a simulated service puts on an account's default bus: one of the known ones, or `source`,
 /// `detail-type` and `detail`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Raise {
     /// The account in which it happens.
@@ -36,7 +37,7 @@ pub struct Raise {
 }
 
 /// What can happen in an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Raised {
     /// Somebody allows ingress to a security group from a private network.

@@ -72,7 +72,7 @@ pub(super) fn payload(target: &Value, event: &Value, rule: &str) -> Result<Strin
     }
     if let Some(path) = target["InputPath"].as_str() {
         let selected = select(path, event);
-        return selected.map(Value::to_string).ok_or_else(|| format!("the InputPath {path} selects nothing"));
+        return selected.map(|value| value.to_string()).ok_or_else(|| format!("the InputPath {path} selects nothing"));
     }
     let transformer = &target["InputTransformer"];
     let Some(template) = transformer["InputTemplate"].as_str() else { return Ok(event.to_string()) };
@@ -90,7 +90,7 @@ pub(super) fn payload(target: &Value, event: &Value, rule: &str) -> Result<Strin
         }
         _ => {
             let path = transformer["InputPathsMap"][name].as_str();
-            path.and_then(|path| select(path, event)).cloned().unwrap_or_else(|| json!(""))
+            path.and_then(|path| select(path, event)).unwrap_or_else(|| json!(""))
         }
     }))
 }
@@ -145,9 +145,13 @@ fn inner(text: &str) -> String {
 enum Step<'a> {
     Member(&'a str),
     Element(usize),
+    /// Every member, or every element.
+    Each,
 }
 
-/// Reads `$`, `$.detail.list[0]`, `$['detail-type']`.
+/// Reads `$`, `$.detail.list[0]`, `$.resources[*]`, `$.detail.*`, `$['detail-type']` (EventBridge User Guide, "Amazon
+/// EventBridge input transformation": dot notation, dashes, underscores, alphanumeric characters, array indices,
+/// wildcards and forward slashes are supported).
 fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     let mut rest = path.strip_prefix('$')?;
     let mut out = Vec::new();
@@ -155,16 +159,17 @@ fn steps(path: &str) -> Option<Vec<Step<'_>>> {
         if let Some(after) = rest.strip_prefix('.') {
             let end = after.find(['.', '[']).unwrap_or(after.len());
             let name = &after[..end];
-            if name.is_empty() || name.contains([' ', '*', ']']) {
+            if name.is_empty() || name.contains([' ', ']']) || (name != "*" && name.contains('*')) {
                 return None;
             }
-            out.push(Step::Member(name));
+            out.push(if name == "*" { Step::Each } else { Step::Member(name) });
             rest = &after[end..];
         } else {
             let (inside, after) = rest.strip_prefix('[')?.split_once(']')?;
             let name = inside.strip_prefix('\'').and_then(|name| name.strip_suffix('\''));
             out.push(match name {
                 Some(name) => Step::Member(name),
+                None if inside == "*" => Step::Each,
                 None => Step::Element(inside.parse().ok()?),
             });
             rest = after;
@@ -173,11 +178,24 @@ fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     Some(out)
 }
 
-fn select<'a>(path: &str, event: &'a Value) -> Option<&'a Value> {
-    steps(path)?.into_iter().try_fold(event, |value, step| match step {
-        Step::Member(name) => value.get(name),
-        Step::Element(index) => value.get(index),
-    })
+/// What a path selects; a list of all that it does where it has a wildcard.
+fn select(path: &str, event: &Value) -> Option<Value> {
+    let steps = steps(path)?;
+    let several = steps.iter().any(|step| matches!(step, Step::Each));
+    let mut found = vec![event];
+    for step in steps {
+        found = found
+            .into_iter()
+            .flat_map(|value| match (&step, value) {
+                (Step::Member(name), _) => value.get(*name).into_iter().collect(),
+                (Step::Element(index), _) => value.get(*index).into_iter().collect::<Vec<_>>(),
+                (Step::Each, Value::Array(elements)) => elements.iter().collect(),
+                (Step::Each, Value::Object(members)) => members.values().collect(),
+                (Step::Each, _) => Vec::new(),
+            })
+            .collect();
+    }
+    if several { Some(found.into_iter().cloned().collect()) } else { found.first().map(|one| (*one).clone()) }
 }
 
 #[cfg(test)]
@@ -187,7 +205,7 @@ mod tests {
     fn transformed(template: &str) -> String {
         let paths = json!({
             "name": "$.detail.name", "list": "$.detail.list", "first": "$.resources[0]", "kind": "$['detail-type']",
-            "none": "$.detail.none",
+            "none": "$.detail.none", "all": "$.detail.list[*]", "every": "$.detail.*",
         });
         let target = json!({ "Id": "t", "InputTransformer": { "InputPathsMap": paths, "InputTemplate": template } });
         check(&target).unwrap_or_else(|error| panic!("{error}"));
@@ -204,6 +222,7 @@ mod tests {
             transformed(r#"{"n": <name>, "l": <list>, "t": "<list>"}"#),
             r#"{"n": "a \"b\"", "l": [1,2], "t": "[1,2]"}"#
         );
+        assert_eq!(transformed(r#"{"a": <all>, "e": <every>}"#), r#"{"a": [1,2], "e": [[1,2],"a \"b\""]}"#);
         assert_eq!(transformed(r#""at <first><none>, 1 < 2""#), r#""at r, 1 < 2""#);
         assert_eq!(transformed("\"<aws.events.rule-name>\"\n\"<aws.events.event.ingestion-time>\""), "\"mine\"\n\"T\"");
         let whole: Value = serde_json::from_str(&transformed(r#"{"e": <aws.events.event>}"#)).unwrap();
@@ -228,7 +247,9 @@ mod tests {
             (json!({ "Id": "t", "Input": "{}", "InputPath": "$.a" }), "Only one of"),
             (json!({ "Id": "t", "Input": "{" }), "JSON syntax"),
             (json!({ "Id": "t", "InputPath": "detail" }), "Invalid InputPath"),
-            (transformer(json!({ "a": "$.a[*]" }), "\"<a>\""), "Invalid InputPath"),
+            (transformer(json!({ "a": "$.a[?(@.b)]" }), "\"<a>\""), "Invalid InputPath"),
+            (transformer(json!({ "a": "$.a[-1]" }), "\"<a>\""), "Invalid InputPath"),
+            (transformer(json!({ "a": "$..a" }), "\"<a>\""), "Invalid InputPath"),
             (transformer(json!({ "AWS.a": "$.a" }), "\"x\""), "not valid"),
             (transformer(json!({ "a": "$.a" }), "\"<b>\""), "<b>"),
             (transformer(json!({ "a": "$.a" }), "<a> is unquoted"), "neither JSON nor"),

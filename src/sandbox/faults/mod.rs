@@ -5,6 +5,7 @@ mod words;
 use std::time::Duration;
 
 use globset::{Glob, GlobMatcher};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use words::{broken, throttled};
@@ -16,7 +17,7 @@ use crate::model::{AccountId, Region};
 /// `Fault { operation: Some("cloudtrail:Put*".into()), nth: Some(3), ..Fault::of(Effect::Lose) }` loses the answer to
 /// the third such call from now on; as JSON for the control endpoint:
 /// `{"do": "fault", "operation": "cloudtrail:Put*", "nth": 3, "effect": "lose"}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// The caller's account.
@@ -46,7 +47,7 @@ pub struct Fault {
 }
 
 /// What happens to a call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Effect {
     /// It is carried out at once, and its answer takes longer; delays of several faults add up, and go with any other
@@ -88,6 +89,19 @@ pub enum Effect {
     Drop,
     /// It is carried out, no answer ever comes, and the connection stays open.
     Hang,
+    /// It is carried out, and something else is answered in its place, as by a proxy that is broken.
+    Answer {
+        /// The HTTP status.
+        #[serde(default = "success")]
+        status: u16,
+        /// The body.
+        #[serde(default)]
+        body: String,
+    },
+}
+
+fn success() -> u16 {
+    200
 }
 
 fn all() -> f64 {
@@ -144,6 +158,7 @@ pub(super) enum Blow {
     Lose,
     Drop,
     Hang,
+    Answer { status: u16, body: String },
 }
 
 /// What all faults together do to a call.
@@ -177,6 +192,9 @@ impl Faults {
             }
             Effect::Fail { status: Some(status), .. } if !(400..=599).contains(status) => {
                 return Err(format!("status has to be from 400 to 599, and is {status}"));
+            }
+            Effect::Answer { status, .. } if !(200..=599).contains(status) => {
+                return Err(format!("status has to be from 200 to 599, and is {status}"));
             }
             _ if fault.nth == Some(0) => return Err("nth counts from 1".to_owned()),
             _ => {}
@@ -243,6 +261,7 @@ impl Effect {
             Effect::Lose => Blow::Lose,
             Effect::Drop => Blow::Drop,
             Effect::Hang => Blow::Hang,
+            Effect::Answer { status, body } => Blow::Answer { status: *status, body: body.clone() },
         };
         let first = strike.blow.is_none();
         strike.blow.get_or_insert(blow);

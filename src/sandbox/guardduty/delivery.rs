@@ -92,7 +92,7 @@ pub(super) fn check(
     let place = Place::of(world, &destination.arn)?;
     let bucket = find_bucket(world, &place.bucket)?;
     // "You can't export these findings to an S3 bucket in an opt-in Region" that is not the detector's own.
-    if bucket.region != *region && must_opt_in(world, &bucket.region) {
+    if bucket.region != *region && world.must_opt_in(&bucket.region) {
         return Err(rejected(
             "The request failed because the destination bucket cannot be in a different opt-in Region.",
         ));
@@ -138,12 +138,8 @@ fn find_bucket<'a>(world: &'a World, name: &str) -> Result<&'a Bucket, Refusal> 
     })
 }
 
-fn must_opt_in(world: &World, region: &Region) -> bool {
-    world.partition.known_regions().iter().any(|known| known.name == region.as_str() && known.opt_in)
-}
-
 fn principal(world: &World, region: &Region) -> String {
-    if must_opt_in(world, region) {
+    if world.must_opt_in(region) {
         format!("guardduty.{region}.amazonaws.com")
     } else {
         "guardduty.amazonaws.com".to_owned()

@@ -46,6 +46,7 @@ pub(super) struct Feature {
 fn additions(name: &str) -> &'static [&'static str] {
     match name {
         EKS_RUNTIME => &["EKS_ADDON_MANAGEMENT"],
+        "RDS_LOGIN_EVENTS" => &["RDS_DATA_RISK"],
         RUNTIME => &["EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT"],
         _ => &[],
     }
@@ -65,7 +66,7 @@ fn is_offered(world: &World, region: &Region, name: &str) -> bool {
         "AI_PROTECTION" | "AI_ANALYST" => world.partition == Partition::Aws && always(region),
         _ => true,
     };
-    born && !world.guardduty.withdrawn.contains(&(region.clone(), name.to_owned()))
+    born && !world.guardduty.withdrawn.contains_key(&(region.clone(), name.to_owned()))
 }
 
 /// What a detector has that was made without a word about features: all of them, "with an exception to
@@ -80,27 +81,23 @@ pub(super) fn by_default(world: &World, region: &Region, now: f64) -> Features {
         .collect()
 }
 
-/// What a new detector has. Features that the request does not name are on, save `RUNTIME_MONITORING`, and save
-/// `EKS_RUNTIME_MONITORING` where the request decides on `RUNTIME_MONITORING`, since a detector can have only one of
-/// them (the second half is our reading).
+/// What a new detector has: "any feature that is not specified in the API call gets enabled by default, with an exception
+/// to `RUNTIME_MONITORING`" (GuardDuty API Reference, `CreateDetector`).
 pub(super) fn created(world: &World, call: &Call<'_>) -> Result<Features, Refusal> {
     let mut features = by_default(world, call.region, call.now);
-    let wanted = read(world, call)?;
-    if wanted.iter().any(|wish| wish.name == RUNTIME)
-        && let Some(feature) = features.get_mut(EKS_RUNTIME)
-    {
-        feature.enabled = false;
-    }
-    apply(&mut features, wanted, call.now)?;
+    apply(&mut features, read(world, call)?, call.now);
     Ok(features)
 }
 
 /// Changes the features that the request names, and no others.
 pub(super) fn changed(world: &World, call: &Call<'_>, features: &mut Features) -> Result<(), Refusal> {
-    apply(features, read(world, call)?, call.now)
+    apply(features, read(world, call)?, call.now);
+    Ok(())
 }
 
-fn apply(features: &mut Features, wanted: Vec<Wish>, now: f64) -> Result<(), Refusal> {
+/// Both kinds of runtime monitoring can be on: one is enabled before the other is disabled (GuardDuty User Guide,
+/// "Migrating from EKS Runtime Monitoring to Runtime Monitoring").
+fn apply(features: &mut Features, wanted: Vec<Wish>, now: f64) {
     for wish in wanted {
         let feature = features.entry(wish.name).or_default();
         if feature.enabled != wish.enabled {
@@ -113,8 +110,6 @@ fn apply(features: &mut Features, wanted: Vec<Wish>, now: f64) -> Result<(), Ref
             }
         }
     }
-    let on = |name: &str| features.get(name).is_some_and(|feature| feature.enabled);
-    if on(RUNTIME) && on(EKS_RUNTIME) { Err(both()) } else { Ok(()) }
 }
 
 /// "Specifying both EKS Runtime Monitoring (`EKS_RUNTIME_MONITORING`) and Runtime Monitoring (`RUNTIME_MONITORING`)
@@ -144,6 +139,9 @@ fn read(world: &World, call: &Call<'_>) -> Result<Vec<Wish>, Refusal> {
             return Err(invalid());
         }
         if !is_offered(world, call.region, name) {
+            if world.guardduty.withdrawn.get(&(call.region.clone(), name.to_owned())) == Some(&true) {
+                return Err(invalid());
+            }
             // AWS's words are not known.
             let message =
                 format!("The request is rejected because the feature {name} is not supported in {}.", call.region);

@@ -87,11 +87,19 @@ pub(super) fn invite(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
         if id == me {
             return Err("The request is rejected because the current account cannot invite itself.".to_owned());
         }
+        let has_detector = world.guardduty.detectors.contains_key(&(id, call.region.clone()));
         let invitation = Invitation { id: world.ids.uuid().replace('-', ""), sent: call.now };
         let root = world.accounts.get(&id).map(|account| account.email.clone());
         let Some(member) = world.guardduty.members.get_mut(&(me, call.region.clone(), id)) else {
             return Err("The request is rejected because the member account's email address is missing.".to_owned());
         };
+        // "The first step is to ensure that GuardDuty has been enabled in the potential member accounts" (GuardDuty API
+        // Reference, `InviteMembers`); its words are not known.
+        if !has_detector {
+            return Err(
+                "The request is rejected because GuardDuty is not enabled in the given member account.".to_owned()
+            );
+        }
         match member.status {
             Status::Created | Status::Removed | Status::Resigned => {}
             // A wrong address stays wrong until the member is deleted and made again.

@@ -7,11 +7,12 @@ mod delivery;
 mod destinations;
 mod detectors;
 mod features;
+mod filters;
 mod invitations;
 mod members;
 mod tags;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -31,8 +32,8 @@ pub(super) struct State {
     detectors: BTreeMap<(AccountId, Region), Detector>,
     /// By administrator, Region and member: what the administrator knows of the member.
     members: BTreeMap<(AccountId, Region, AccountId), Member>,
-    /// Features that a Region no longer offers.
-    withdrawn: BTreeSet<(Region, String)>,
+    /// Features that a Region no longer offers, and whether a request for one is refused without naming it.
+    withdrawn: BTreeMap<(Region, String), bool>,
 }
 
 /// A detector.
@@ -44,6 +45,8 @@ struct Detector {
     frequency: String,
     features: features::Features,
     destination: Option<Destination>,
+    /// By name, as they are answered.
+    filters: BTreeMap<String, Value>,
     tags: BTreeMap<String, String>,
     created: f64,
     updated: f64,
@@ -167,11 +170,11 @@ impl State {
     ///
     /// # Errors
     /// There is no such feature.
-    pub fn withdraw(&mut self, region: Region, feature: String) -> Result<(), String> {
+    pub fn withdraw(&mut self, region: Region, feature: String, unnamed: bool) -> Result<(), String> {
         if !features::OPTIONAL.contains(&feature.as_str()) {
             return Err(format!("GuardDuty has no optional feature {feature}: {}", features::OPTIONAL.join(", ")));
         }
-        self.withdrawn.insert((region, feature));
+        self.withdrawn.insert((region, feature), unnamed);
         Ok(())
     }
 
@@ -221,6 +224,7 @@ impl Detector {
             frequency: "SIX_HOURS".to_owned(),
             features,
             destination: None,
+            filters: BTreeMap::new(),
             tags: BTreeMap::new(),
             created,
             updated: created,
@@ -248,6 +252,10 @@ fn route(http: &Http) -> String {
         ("GET", ["detector", _, "publishingDestination", _]) => "DescribePublishingDestination",
         ("POST", ["detector", _, "publishingDestination", _]) => "UpdatePublishingDestination",
         ("DELETE", ["detector", _, "publishingDestination", _]) => "DeletePublishingDestination",
+        ("POST", ["detector", _, "filter"]) => "CreateFilter",
+        ("GET", ["detector", _, "filter"]) => "ListFilters",
+        ("GET", ["detector", _, "filter", _]) => "GetFilter",
+        ("DELETE", ["detector", _, "filter", _]) => "DeleteFilter",
         ("POST", ["detector", _, "member"]) => "CreateMembers",
         ("GET", ["detector", _, "member"]) => "ListMembers",
         ("POST", ["detector", _, "member", "get"]) => "GetMembers",
@@ -282,6 +290,7 @@ fn resource(world: &World, call: &Call<'_>) -> String {
         ["detector", id, "publishingDestination", destination] => {
             detector(&format!("{id}/publishingDestination/{destination}"))
         }
+        ["detector", id, "filter", filter] => detector(&format!("{id}/filter/{filter}")),
         ["detector", id, ..] => detector(id),
         ["detector"] => detector("*"),
         _ => "*".to_owned(),
@@ -300,6 +309,10 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         "ListPublishingDestinations" => destinations::list(world, call),
         "UpdatePublishingDestination" => destinations::update(world, call),
         "DeletePublishingDestination" => destinations::delete(world, call),
+        "CreateFilter" => filters::create(world, call),
+        "ListFilters" => filters::list(world, call),
+        "GetFilter" => filters::get(world, call),
+        "DeleteFilter" => filters::delete(world, call),
         "CreateMembers" => members::create(world, call),
         "GetMembers" => members::get(world, call),
         "ListMembers" => members::list(world, call),

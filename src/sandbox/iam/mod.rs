@@ -3,6 +3,7 @@
 //! One state per account, reached in the partition's global Region only. The roles that the chain is walked with are
 //! the same roles.
 
+mod boundaries;
 pub(super) mod linked;
 mod policies;
 mod roles;
@@ -34,6 +35,7 @@ fn resource(world: &World, call: &Call<'_>) -> String {
                 .map_or_else(|| arn(format!("role/aws-service-role/{service}/*")), |arn| arn.to_string())
         }
         (_, Some(name)) => format!("role {name}"),
+        ("GetPolicy" | "GetPolicyVersion", _) => call.text("PolicyArn").unwrap_or("*").to_owned(),
         _ => "*".to_owned(),
     }
 }
@@ -58,6 +60,11 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         "AttachRolePolicy" => policies::attach(world, call),
         "DetachRolePolicy" => policies::detach(world, call),
         "ListAttachedRolePolicies" => policies::list_attached(world, call),
+        "CreatePolicy" => boundaries::create(world, call),
+        "GetPolicy" => boundaries::get(world, call),
+        "GetPolicyVersion" => boundaries::get_version(world, call),
+        "PutRolePermissionsBoundary" => boundaries::put(world, call),
+        "DeleteRolePermissionsBoundary" => boundaries::delete(world, call),
         "TagRole" => tags::tag(world, call),
         "UntagRole" => tags::untag(world, call),
         "ListRoleTags" => tags::list(world, call),
@@ -112,6 +119,9 @@ fn document(role: &Role, tagged: bool) -> Node {
         .with(Node::text("MaxSessionDuration", role.max_session.to_string()));
     if let Some(description) = &role.description {
         node = node.with(Node::text("Description", description));
+    }
+    if let Some((arn, _)) = role.boundary.as_ref().filter(|_| tagged) {
+        node = node.with(boundaries::node(arn));
     }
     if tagged && !role.tags.is_empty() {
         node = node.with(Node::new("Tags").with_all(tags::members(role)));

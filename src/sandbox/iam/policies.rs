@@ -155,7 +155,7 @@ fn managed(text: &str) -> Result<&str, Refusal> {
     }
 }
 
-fn parse(document: &str) -> Result<Policy, Refusal> {
+pub(super) fn parse(document: &str) -> Result<Policy, Refusal> {
     if serde_json::from_str::<Value>(document).is_err() {
         return Err(malformed("This policy contains invalid Json"));
     }

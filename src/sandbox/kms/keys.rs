@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, KeyState, Reach, find, key_mut, living, page, policy, refuse, tags};
+use super::{Key, KeyState, Material, Reach, find, key_mut, living, page, policy, refuse, tags};
 use crate::model::Arn;
 use crate::sandbox::dispatch::Call;
 use crate::sandbox::wire::Refusal;
@@ -37,6 +37,8 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
         rotation: None,
         created: call.now,
         tags,
+        material: Material::default(),
+        grants: Vec::new(),
     };
     let out = json!({ "KeyMetadata": metadata(&key) });
     world.kms.keys.insert((account, call.region.clone(), id), key);
@@ -48,6 +50,8 @@ fn metadata(key: &Key) -> Value {
         KeyState::Enabled => "Enabled",
         KeyState::Disabled => "Disabled",
         KeyState::PendingDeletion(_) => "PendingDeletion",
+        KeyState::PendingImport => "PendingImport",
+        KeyState::Unavailable => "Unavailable",
     };
     let mut out = json!({
         "AWSAccountId": key.arn.account(),
@@ -58,7 +62,7 @@ fn metadata(key: &Key) -> Value {
         "Description": key.description,
         "KeyUsage": "ENCRYPT_DECRYPT",
         "KeyState": state,
-        "Origin": "AWS_KMS",
+        "Origin": key.material.origin,
         "KeyManager": "CUSTOMER",
         "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
         "KeySpec": "SYMMETRIC_DEFAULT",
@@ -67,6 +71,17 @@ fn metadata(key: &Key) -> Value {
     });
     if let KeyState::PendingDeletion(date) = key.state {
         out["DeletionDate"] = json!(date);
+    }
+    if let Some(store) = &key.material.store {
+        out["CustomKeyStoreId"] = json!(store);
+    }
+    if key.material.origin == "EXTERNAL" {
+        let expires = key.material.valid_to.filter(|_| key.state != KeyState::PendingImport);
+        out["ExpirationModel"] =
+            json!(if expires.is_some() { "KEY_MATERIAL_EXPIRES" } else { "KEY_MATERIAL_DOES_NOT_EXPIRE" });
+        if let Some(date) = expires {
+            out["ValidTo"] = json!(date);
+        }
     }
     out
 }
@@ -91,7 +106,12 @@ pub(super) fn update_description(world: &mut World, call: &Call<'_>) -> Result<V
 
 pub(super) fn set_state(world: &mut World, call: &Call<'_>, state: KeyState) -> Result<Value, Refusal> {
     let name = find(world, call, Reach::Own)?;
-    living(world, &name)?.state = state;
+    let key = living(world, &name)?;
+    if !matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+        // Developer Guide, "Key states of AWS KMS keys": neither can be enabled nor disabled.
+        return Err(refuse("KMSInvalidStateException", format!("{} is pending import or unavailable.", key.arn)));
+    }
+    key.state = state;
     Ok(json!({}))
 }
 
@@ -135,12 +155,21 @@ pub(super) fn disable_rotation(world: &mut World, call: &Call<'_>) -> Result<Val
 }
 
 fn usable(key: &mut Key) -> Result<&mut Key, Refusal> {
+    if key.material.origin != "AWS_KMS" {
+        // "You cannot enable automatic rotation of … KMS keys with imported key material, or KMS keys in a custom key
+        // store" (API Reference, `EnableKeyRotation`).
+        return Err(refuse("UnsupportedOperationException", format!("{} cannot be rotated.", key.arn)));
+    }
     if key.is_enabled() { Ok(key) } else { Err(refuse("DisabledException", format!("{} is disabled.", key.arn))) }
 }
 
 pub(super) fn rotation_status(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let name = find(world, call, Reach::Any)?;
     let key = key_mut(world, &name)?;
+    if key.material.store.is_some() {
+        let message = format!("{} is in a custom key store.", key.arn);
+        return Err(refuse("UnsupportedOperationException", message));
+    }
     let days = key.rotation.filter(|_| !matches!(key.state, KeyState::PendingDeletion(_)));
     let mut out = json!({ "KeyRotationEnabled": days.is_some(), "KeyId": key.arn });
     if let Some(days) = days {

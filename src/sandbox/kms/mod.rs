@@ -1,6 +1,7 @@
 //! KMS (API version 2014-11-01): keys, aliases and key policies.
 
 mod aliases;
+mod grants;
 mod keys;
 mod policy;
 mod tags;
@@ -43,6 +44,26 @@ pub(super) struct Key {
     pub rotation: Option<u32>,
     pub created: f64,
     pub tags: BTreeMap<String, String>,
+    pub material: Material,
+    /// As `ListGrants` shows them.
+    pub grants: Vec<Value>,
+}
+
+/// Where a key's material comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Material {
+    /// `AWS_KMS`, `EXTERNAL`, `AWS_CLOUDHSM` or `EXTERNAL_KEY_STORE`.
+    pub origin: String,
+    /// When imported material expires, in seconds since 1970.
+    pub valid_to: Option<f64>,
+    /// The custom key store that holds it.
+    pub store: Option<String>,
+}
+
+impl Default for Material {
+    fn default() -> Self {
+        Material { origin: "AWS_KMS".to_owned(), valid_to: None, store: None }
+    }
 }
 
 /// Whether a key can be used.
@@ -52,6 +73,10 @@ pub(super) enum KeyState {
     Disabled,
     /// Until the moment, in seconds since 1970, at which it goes.
     PendingDeletion(f64),
+    /// It has no key material: none was imported yet, or it expired.
+    PendingImport,
+    /// Its key store cannot be reached.
+    Unavailable,
 }
 
 /// Another name for a key.
@@ -127,6 +152,9 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
         "EnableKeyRotation" => keys::enable_rotation(world, call),
         "DisableKeyRotation" => keys::disable_rotation(world, call),
         "GetKeyRotationStatus" => keys::rotation_status(world, call),
+        "CreateGrant" => grants::create(world, call),
+        "ListGrants" => grants::list(world, call),
+        "RevokeGrant" => grants::revoke(world, call),
         "GetKeyPolicy" => policy::get(world, call),
         "PutKeyPolicy" => policy::put(world, call),
         "ListKeyPolicies" => policy::list(world, call),

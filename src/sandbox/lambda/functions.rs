@@ -99,12 +99,11 @@ pub(super) fn get(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
 pub(super) fn configuration(world: &World, call: &Call<'_>) -> Result<Value, Refusal> {
     let named = named(call)?;
     let function = find(world, call, &named)?;
-    let version = if named.qualifier.is_empty() { "$LATEST" } else { &named.qualifier };
     Ok(json!({
         "FunctionName": named.name,
         "FunctionArn": arn(world, &named),
         "LastModified": iso(function.created),
-        "Version": version,
+        "Version": function.version(&named.qualifier),
         "RevisionId": function.revision,
         "PackageType": "Zip",
         "State": "Active",

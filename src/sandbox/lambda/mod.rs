@@ -39,6 +39,19 @@ struct Function {
     received: Vec<Received>,
 }
 
+impl Function {
+    /// The version behind a qualifier. An alias is a pointer to one (Lambda Developer Guide, "Create an alias for a Lambda
+    /// function"), and `Version` of a configuration is a number or `$LATEST` (Lambda's model, `Version`): here the newest
+    /// that there is.
+    fn version(&self, qualifier: &str) -> String {
+        let number = |text: &str| text.parse::<u64>().ok();
+        let newest = || self.qualifiers.iter().filter_map(|text| number(text)).max();
+        let found =
+            if qualifier.is_empty() || qualifier == "$LATEST" { None } else { number(qualifier).or_else(newest) };
+        found.map_or_else(|| "$LATEST".to_owned(), |version| version.to_string())
+    }
+}
+
 /// One invocation.
 #[derive(Debug, Clone)]
 struct Received {

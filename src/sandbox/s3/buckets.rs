@@ -29,6 +29,11 @@ pub(super) fn create(world: &mut World, call: &Call<'_>, name: &str) -> Result<R
         };
     }
     let mut bucket = Bucket::new(call.account(), region, call.now);
+    // "Object Lock … requires versioning", which comes with it (S3 API Reference, CreateBucket).
+    if call.http.header("x-amz-bucket-object-lock-enabled").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+        bucket.object_lock = Some(super::lock::enabled());
+        bucket.versioning = Some("Enabled".to_owned());
+    }
     if let Some(ownership) = call.http.header("x-amz-object-ownership") {
         bucket.ownership = Some(ownership.to_owned());
     }
@@ -112,17 +117,8 @@ pub(super) fn location(bucket: &Bucket) -> Reply {
     xml(Node::text("LocationConstraint", if region == CLASSIC { "" } else { region }))
 }
 
-pub(super) fn acl(bucket: &Bucket) -> Reply {
-    let grantee = Node::new("Grantee")
-        .attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
-        .attribute("xsi:type", "CanonicalUser")
-        .with_all(owner(bucket.owner).children);
-    let grant = Node::new("Grant").with(grantee).with(Node::text("Permission", "FULL_CONTROL"));
-    xml(Node::new("AccessControlPolicy").with(owner(bucket.owner)).with(Node::new("AccessControlList").with(grant)))
-}
-
 /// The account's canonical user.
-fn owner(account: AccountId) -> Node {
+pub(super) fn owner(account: AccountId) -> Node {
     let id: String = Sha256::digest(account.as_str()).iter().map(|byte| format!("{byte:02x}")).collect();
     Node::new("Owner").with(Node::text("ID", id))
 }

@@ -14,12 +14,23 @@ const ACTIONS: [&str; 5] = [
     "AbortIncompleteMultipartUpload",
 ];
 
-/// Sent with every answer; it is what a client gets that says nothing about small objects.
-const MINIMUM_SIZE: (&str, &str) = ("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K");
+/// The header that says from which size on objects change their class.
+const MINIMUM_SIZE: &str = "x-amz-transition-default-minimum-object-size";
+/// What a client gets that says nothing about small objects, and the other value.
+const SIZES: [&str; 2] = ["all_storage_classes_128K", "varies_by_storage_class"];
 
 /// Replaces every rule.
 pub(super) fn put(bucket: &mut Bucket, call: &Call<'_>) -> Result<Reply, Refusal> {
     let document = body(call, "LifecycleConfiguration")?;
+    // "You cannot use MFA delete with lifecycle configurations" (S3 User Guide, "Configuring MFA delete").
+    if bucket.mfa_delete {
+        let message = "Lifecycle configuration is not supported on a bucket with Mfa Authentication.";
+        return Err(Refusal::new(409, "InvalidBucketState", message));
+    }
+    let size = call.http.header(MINIMUM_SIZE);
+    if size.is_some_and(|size| !SIZES.contains(&size)) {
+        return Err(invalid("Invalid transition default minimum object size"));
+    }
     let mut rules: Vec<Node> = document.all("Rule").cloned().collect();
     if rules.is_empty() || rules.len() > 1000 || rules.len() != document.children.len() {
         return Err(malformed());
@@ -39,10 +50,21 @@ pub(super) fn put(bucket: &mut Bucket, call: &Call<'_>) -> Result<Reply, Refusal
             return Err(invalid("Rule ID must be unique. Found same ID for more than one rule"));
         }
     }
+    // One document has one form; the message as it is reported (aws/aws-sdk-ruby#1653, ansible/ansible#53751).
+    if rules.iter().any(|rule| rule.child("Prefix").is_some())
+        && rules.iter().any(|rule| rule.child("Filter").is_some())
+    {
+        return Err(Refusal::new(400, "InvalidRequest", "Filter element can only be used in Lifecycle V2."));
+    }
     bucket.lifecycle = rules;
-    let mut reply = empty(200);
-    reply.headers.push((MINIMUM_SIZE.0.to_owned(), MINIMUM_SIZE.1.to_owned()));
-    Ok(reply)
+    bucket.minimum_size = size.map(str::to_owned);
+    Ok(with_size(empty(200), bucket))
+}
+
+fn with_size(mut reply: Reply, bucket: &Bucket) -> Reply {
+    let size = bucket.minimum_size.as_deref().unwrap_or(SIZES[0]);
+    reply.headers.push((MINIMUM_SIZE.to_owned(), size.to_owned()));
+    reply
 }
 
 fn check(rule: &Node) -> Result<(), Refusal> {
@@ -82,12 +104,12 @@ pub(super) fn get(bucket: &Bucket, name: &str) -> Result<Reply, Refusal> {
         let message = "The lifecycle configuration does not exist";
         return Err(Refusal::new(404, "NoSuchLifecycleConfiguration", message).detail("BucketName", name));
     }
-    let mut reply = xml(Node::new("LifecycleConfiguration").with_all(bucket.lifecycle.iter().cloned()));
-    reply.headers.push((MINIMUM_SIZE.0.to_owned(), MINIMUM_SIZE.1.to_owned()));
-    Ok(reply)
+    let reply = xml(Node::new("LifecycleConfiguration").with_all(bucket.lifecycle.iter().cloned()));
+    Ok(with_size(reply, bucket))
 }
 
 pub(super) fn delete(bucket: &mut Bucket) -> Reply {
     bucket.lifecycle.clear();
+    bucket.minimum_size = None;
     empty(204)
 }

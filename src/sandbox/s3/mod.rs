@@ -1,10 +1,13 @@
 //! S3 (API version 2006-03-01), path style: buckets and their settings, and a few operations on objects.
 
 mod access;
+mod acl;
 mod buckets;
 mod lifecycle;
+mod lock;
 mod objects;
 mod policy;
+mod replication;
 mod route;
 mod settings;
 
@@ -52,11 +55,21 @@ pub(super) struct Bucket {
     /// `BlockPublicAcls`, `IgnorePublicAcls`, `BlockPublicPolicy`, `RestrictPublicBuckets`.
     pub public_access: Option<[bool; 4]>,
     pub ownership: Option<String>,
+    /// Grants of the access control list besides the owner's own, as they were put.
+    pub grants: Vec<Node>,
     /// `Enabled` or `Suspended`, once it was either.
     pub versioning: Option<String>,
+    /// Whether MFA Delete is on.
+    pub mfa_delete: bool,
     pub encryption: Encryption,
     /// The rules as they were put, each with an id.
     pub lifecycle: Vec<Node>,
+    /// The `TransitionDefaultMinimumObjectSize` that was put with them.
+    pub minimum_size: Option<String>,
+    /// `ObjectLockConfiguration` as it was put, once Object Lock is on.
+    pub object_lock: Option<Node>,
+    /// `ReplicationConfiguration` as it was put.
+    pub replication: Option<Node>,
     pub tags: BTreeMap<String, String>,
     pub objects: BTreeMap<String, Object>,
 }
@@ -68,12 +81,14 @@ pub(super) struct Encryption {
     pub algorithm: String,
     pub key: Option<String>,
     pub bucket_key: bool,
+    /// What the rule holds besides, such as `BlockedEncryptionTypes`, as it was put.
+    pub more: Vec<Node>,
 }
 
 /// What every bucket has since January 2023 (Amazon S3 User Guide, "Default encryption FAQ").
 impl Default for Encryption {
     fn default() -> Self {
-        Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: false }
+        Encryption { algorithm: "AES256".to_owned(), key: None, bucket_key: false, more: Vec::new() }
     }
 }
 
@@ -101,9 +116,14 @@ impl Bucket {
             policy: None,
             public_access: Some([true; 4]),
             ownership: Some("BucketOwnerEnforced".to_owned()),
+            grants: Vec::new(),
             versioning: None,
+            mfa_delete: false,
             encryption: Encryption::default(),
             lifecycle: Vec::new(),
+            minimum_size: None,
+            object_lock: None,
+            replication: None,
             tags: BTreeMap::new(),
             objects: BTreeMap::new(),
         }
@@ -128,7 +148,13 @@ fn handle(world: &mut World, call: &Call<'_>) -> Result<Answer, Refusal> {
             match operation {
                 "HeadBucket" => Ok(buckets::head(bucket)),
                 "GetBucketLocation" => Ok(buckets::location(bucket)),
-                "GetBucketAcl" => Ok(buckets::acl(bucket)),
+                "GetBucketAcl" => Ok(acl::get(bucket)),
+                "PutBucketAcl" => acl::put(bucket, call),
+                "GetObjectLockConfiguration" => lock::get(bucket, &path.bucket),
+                "PutObjectLockConfiguration" => lock::put(bucket, call),
+                "GetBucketReplication" => replication::get(bucket, &path.bucket),
+                "PutBucketReplication" => replication::put(bucket, call),
+                "DeleteBucketReplication" => Ok(replication::delete(bucket)),
                 "GetBucketPolicy" => policy::get(bucket, &path.bucket),
                 "GetBucketPolicyStatus" => policy::status(bucket, &path.bucket),
                 "PutPublicAccessBlock" => policy::put_public_access(bucket, call),

@@ -74,7 +74,12 @@ fn encryption(call: &Call<'_>, bucket: &Bucket) -> Result<Encryption, Refusal> {
         None => default.key.clone().filter(|_| own && algorithm != "AES256"),
     };
     let bucket_key = header("-bucket-key-enabled").map_or(own && default.bucket_key, |text| text == "true");
-    Ok(Encryption { algorithm: algorithm.to_owned(), key, bucket_key: bucket_key && algorithm == "aws:kms" })
+    Ok(Encryption {
+        algorithm: algorithm.to_owned(),
+        key,
+        bucket_key: bucket_key && algorithm == "aws:kms",
+        more: Vec::new(),
+    })
 }
 
 /// Which key encrypts an object, as S3 tells.

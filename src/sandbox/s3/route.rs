@@ -107,6 +107,10 @@ pub(in crate::sandbox) fn action(service: &str, operation: &str) -> String {
         ("s3", "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
         ("s3", "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle") => "PutLifecycleConfiguration",
         ("s3", "DeleteBucketTagging") => "PutBucketTagging",
+        ("s3", "GetObjectLockConfiguration") => "GetBucketObjectLockConfiguration",
+        ("s3", "PutObjectLockConfiguration") => "PutBucketObjectLockConfiguration",
+        ("s3", "GetBucketReplication") => "GetReplicationConfiguration",
+        ("s3", "PutBucketReplication" | "DeleteBucketReplication") => "PutReplicationConfiguration",
         (_, other) => other,
     };
     format!("{service}:{name}")

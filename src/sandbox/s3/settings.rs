@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acl::ENFORCED;
 use super::{Bucket, Encryption, Node, Refusal, Reply, body, empty, malformed, xml};
 use crate::sandbox::dispatch::Call;
 
@@ -10,6 +11,12 @@ pub(super) fn put_ownership(bucket: &mut Bucket, call: &Call<'_>) -> Result<Repl
     let value = document.child("Rule").and_then(|rule| rule.text_of("ObjectOwnership")).ok_or_else(malformed)?;
     if !["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"].contains(&value) {
         return Err(malformed());
+    }
+    // "If your bucket ACL grants access to other accounts … the request fails" (S3 User Guide, "Prerequisites for
+    // disabling ACLs", with the code and the message).
+    if value == ENFORCED && !bucket.grants.is_empty() {
+        let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
+        return Err(Refusal::new(400, "InvalidBucketAclWithObjectOwnership", message));
     }
     bucket.ownership = Some(value.to_owned());
     Ok(empty(200))
@@ -30,25 +37,49 @@ pub(super) fn delete_ownership(bucket: &mut Bucket) -> Reply {
 
 pub(super) fn put_versioning(bucket: &mut Bucket, call: &Call<'_>) -> Result<Reply, Refusal> {
     let document = body(call, "VersioningConfiguration")?;
-    if document.text_of("MfaDelete") == Some("Enabled") {
-        return Err(call.not_simulated());
+    let mfa = call.http.header("x-amz-mfa").is_some();
+    let asked = document.text_of("MfaDelete");
+    // As S3 says it (reports of cloudposse/terraform-aws-codebuild#76).
+    if (bucket.mfa_delete || asked == Some("Enabled")) && !mfa {
+        return Err(Refusal::new(403, "AccessDenied", "Mfa Authentication must be used for this request"));
     }
-    match document.text_of("Status") {
-        Some(status @ ("Enabled" | "Suspended")) => bucket.versioning = Some(status.to_owned()),
-        _ => return Err(Refusal::new(400, "IllegalVersioningConfigurationException", "Versioning must be specified")),
+    if asked == Some("Enabled") && !bucket.lifecycle.is_empty() {
+        let message = "Mfa Authentication is not supported on a bucket with lifecycle configuration. Delete lifecycle \
+                       configuration before enabling Mfa Authentication.";
+        return Err(Refusal::new(409, "InvalidBucketState", message));
+    }
+    let Some(status @ ("Enabled" | "Suspended")) = document.text_of("Status") else {
+        return Err(Refusal::new(400, "IllegalVersioningConfigurationException", "Versioning must be specified"));
+    };
+    // S3 User Guide, "Object Lock considerations": versioning cannot be suspended any more; nor while the bucket is a
+    // source of replication ("Additional replication configurations").
+    if status == "Suspended" && (bucket.object_lock.is_some() || bucket.replication.is_some()) {
+        let what = if bucket.object_lock.is_some() { "An Object Lock" } else { "A replication" };
+        let message =
+            format!("{what} configuration is present on this bucket, so the versioning state cannot be changed.");
+        return Err(Refusal::new(409, "InvalidBucketState", message));
+    }
+    bucket.versioning = Some(status.to_owned());
+    match asked {
+        Some("Enabled") => bucket.mfa_delete = true,
+        Some("Disabled") => bucket.mfa_delete = false,
+        _ => {}
     }
     Ok(empty(200))
 }
 
 pub(super) fn get_versioning(bucket: &Bucket) -> Reply {
     let status = bucket.versioning.as_ref().map(|status| Node::text("Status", status));
-    xml(Node::new("VersioningConfiguration").with_all(status))
+    let mfa = bucket.mfa_delete.then(|| Node::text("MfaDelete", "Enabled"));
+    xml(Node::new("VersioningConfiguration").with_all(status).with_all(mfa))
 }
 
 pub(super) fn put_encryption(bucket: &mut Bucket, call: &Call<'_>) -> Result<Reply, Refusal> {
     let document = body(call, "ServerSideEncryptionConfiguration")?;
     let rule = document.child("Rule").ok_or_else(malformed)?;
+    let known = ["ApplyServerSideEncryptionByDefault", "BucketKeyEnabled"];
     let mut encryption = Encryption {
+        more: rule.children.iter().filter(|child| !known.contains(&child.name.as_str())).cloned().collect(),
         bucket_key: rule.text_of("BucketKeyEnabled").is_some_and(|text| text.eq_ignore_ascii_case("true")),
         ..Encryption::default()
     };
@@ -74,8 +105,10 @@ pub(super) fn get_encryption(bucket: &Bucket) -> Reply {
     let by_default = Node::new("ApplyServerSideEncryptionByDefault")
         .with(Node::text("SSEAlgorithm", &encryption.algorithm))
         .with_all(encryption.key.as_ref().map(|key| Node::text("KMSMasterKeyID", key)));
-    let rule =
-        Node::new("Rule").with(by_default).with(Node::text("BucketKeyEnabled", encryption.bucket_key.to_string()));
+    let rule = Node::new("Rule")
+        .with(by_default)
+        .with(Node::text("BucketKeyEnabled", encryption.bucket_key.to_string()))
+        .with_all(encryption.more.iter().cloned());
     xml(Node::new("ServerSideEncryptionConfiguration").with(rule))
 }
 

@@ -52,6 +52,8 @@ pub(super) struct State {
     topics: BTreeMap<Key, Topic>,
     /// By ARN.
     subscriptions: BTreeMap<String, Subscription>,
+    /// Those that were removed, and are listed still.
+    removed: Vec<Subscription>,
     /// Requests that wait to be sent, once the world is unlocked.
     pub posts: VecDeque<Post>,
     /// Whether somebody sends them: nobody does without a server.
@@ -98,6 +100,15 @@ struct Subscription {
 }
 
 impl Subscription {
+    /// Whether its filter lets a message through (SNS Developer Guide, "Message filtering"): by the attributes of the
+    /// message, of which those that are simulated have none, or by its body.
+    fn takes(&self, text: &str) -> bool {
+        let Some(filter) = self.attributes.get("FilterPolicy") else { return true };
+        let body = self.attributes.get("FilterPolicyScope").is_some_and(|scope| scope == "MessageBody");
+        let looked_at = if body { serde_json::from_str(text).unwrap_or(Value::Null) } else { json!({}) };
+        looked_at.is_object() && super::events::Pattern::parse(filter).is_ok_and(|filter| filter.matches(&looked_at))
+    }
+
     fn is_raw(&self) -> bool {
         self.attributes.get("RawMessageDelivery").is_some_and(|text| text == "true")
     }

@@ -114,7 +114,7 @@ fn unconditional(policy: &str) -> String {
 fn fan_out(world: &mut World, key: &Key, message: &Message<'_>) -> (String, Fanout) {
     let id = world.ids.uuid();
     let subscriptions: Vec<Subscription> =
-        world.sns.of_topic(key).filter(|subscription| subscription.token.is_none()).cloned().collect();
+        world.sns.of_topic(key).filter(|one| one.token.is_none() && one.takes(message.text)).cloned().collect();
     let mut fanout = Fanout::default();
     let Some(topic) = world.sns.topics.get(key).cloned() else { return (id, fanout) };
     world.sns.published.push_back(Published {

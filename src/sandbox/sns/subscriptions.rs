@@ -7,11 +7,13 @@ use super::access::{denied, find};
 use super::{Key, Subscription, entries, form, invalid, not_found, page, publish, topics};
 use crate::model::{AccountId, Arn};
 use crate::sandbox::dispatch::Call;
+use crate::sandbox::events::Pattern;
 use crate::sandbox::wire::{Node, Refusal};
 use crate::sandbox::world::World;
 
 /// What can be set (SNS API Reference, `SetSubscriptionAttributes`), without what is not simulated.
-const SETTABLE: [&str; 3] = ["RawMessageDelivery", "DeliveryPolicy", "RedrivePolicy"];
+const SETTABLE: [&str; 5] =
+    ["RawMessageDelivery", "DeliveryPolicy", "RedrivePolicy", "FilterPolicy", "FilterPolicyScope"];
 
 pub(super) fn subscribe(world: &mut World, call: &Call<'_>) -> Result<Vec<Node>, Refusal> {
     let topic = find(world, call, "TopicArn")?;
@@ -20,7 +22,7 @@ pub(super) fn subscribe(world: &mut World, call: &Call<'_>) -> Result<Vec<Node>,
     let owner = check_endpoint(world, protocol, endpoint)?;
     let mut attributes = BTreeMap::new();
     for (name, value) in form::map(call, "Attributes") {
-        apply(call, &mut attributes, protocol, &name, &value)?;
+        apply(&mut attributes, protocol, &name, &value)?;
     }
     // Whoever owns the endpoint need not be asked (SNS Developer Guide, "Sending Amazon SNS messages to an Amazon SQS
     // queue in a different account").
@@ -105,18 +107,7 @@ pub(super) fn loopback(url: &str) -> Option<SocketAddr> {
 }
 
 /// Sets one attribute.
-fn apply(
-    call: &Call<'_>,
-    attributes: &mut BTreeMap<String, String>,
-    protocol: &str,
-    name: &str,
-    value: &str,
-) -> Result<(), Refusal> {
-    if name.starts_with("FilterPolicy") {
-        let mut refusal = call.not_simulated();
-        refusal.message.push_str(&format!(" with {name}"));
-        return Err(refusal);
-    }
+fn apply(attributes: &mut BTreeMap<String, String>, protocol: &str, name: &str, value: &str) -> Result<(), Refusal> {
     if !SETTABLE.contains(&name) {
         return Err(invalid("AttributeName"));
     }
@@ -124,12 +115,15 @@ fn apply(
         "RawMessageDelivery" => {
             ["true", "false"].contains(&value) && (value == "false" || ["sqs", "http", "https"].contains(&protocol))
         }
+        "FilterPolicyScope" => ["MessageAttributes", "MessageBody"].contains(&value),
+        // An empty object takes a filter off (SNS Developer Guide, "Removing a subscription filter policy").
+        "FilterPolicy" => value == "{}" || Pattern::parse(value).is_ok(),
         _ => value.is_empty() || topics::is_json(value),
     };
     if !valid {
         return Err(invalid(format!("Attributes Reason: {name}: {value}")));
     }
-    if value.is_empty() {
+    if value.is_empty() || (name == "FilterPolicy" && value == "{}") {
         attributes.remove(name);
     } else {
         attributes.insert(name.to_owned(), value.to_owned());
@@ -200,12 +194,13 @@ pub(super) fn unsubscribe(world: &mut World, call: &Call<'_>) -> Result<Vec<Node
     Ok(Vec::new())
 }
 
-/// Removes a subscription; its topic counts it.
+/// Removes a subscription; its topic counts it, and lists it as deleted from then on, as SNS does for some days.
 pub(super) fn remove(world: &mut World, arn: &str) {
     if let Some(gone) = world.sns.subscriptions.remove(arn)
         && let Some(topic) = world.sns.topics.get_mut(&gone.topic)
     {
         topic.deleted += 1;
+        world.sns.removed.push(gone);
     }
 }
 
@@ -214,6 +209,10 @@ fn member(world: &World, subscription: &Subscription) -> Node {
         Some(_) => "PendingConfirmation".to_owned(),
         None => subscription.arn.to_string(),
     };
+    shown(world, subscription, arn)
+}
+
+fn shown(world: &World, subscription: &Subscription, arn: String) -> Node {
     let topic = |key: &Key| world.sns.topics.get(key).map(|topic| topic.arn.to_string()).unwrap_or_default();
     Node::new("member")
         .with(Node::text("TopicArn", topic(&subscription.topic)))
@@ -231,7 +230,10 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Vec<Node>, Refusal>
 
 pub(super) fn list_by_topic(world: &World, call: &Call<'_>) -> Result<Vec<Node>, Refusal> {
     let topic = find(world, call, "TopicArn")?;
-    let items = world.sns.of_topic(&topic).map(|found| member(world, found)).collect();
+    // What was removed goes first: whoever looks for the first one of an endpoint finds that.
+    let removed = world.sns.removed.iter().filter(|gone| gone.topic == topic);
+    let items = removed.map(|gone| shown(world, gone, "Deleted".to_owned()));
+    let items = items.chain(world.sns.of_topic(&topic).map(|found| member(world, found))).collect();
     page(call, "Subscriptions", items)
 }
 
@@ -260,6 +262,6 @@ pub(super) fn set(world: &mut World, call: &Call<'_>) -> Result<Vec<Node>, Refus
     let name = call.text("AttributeName").unwrap_or_default();
     let value = call.text("AttributeValue").unwrap_or_default();
     let protocol = found.protocol.clone();
-    apply(call, &mut found.attributes, &protocol, name, value)?;
+    apply(&mut found.attributes, &protocol, name, value)?;
     Ok(Vec::new())
 }

@@ -1,13 +1,13 @@
 //! The simulation in the process of its caller: no socket, no runtime, and the caller's clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::client::find;
 use super::*;
 use crate::sandbox::wire::Node;
-use crate::sandbox::{Clock, Cloud, Effect, Fate, Fault, Tamper};
+use crate::sandbox::{Clock, Cloud, Effect, Fate, Fault, Tamper, Witness};
 
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: u64 = 1_767_225_600;
@@ -147,6 +147,30 @@ fn it_says_what_became_of_a_call_and_does_not_wait() {
         let answered = client.query("sts", "GetCallerIdentity", &[]);
         assert_eq!((answered.status, answered.fate), (200, Fate::Answered));
     }
+}
+
+#[test]
+fn a_witness_sees_every_exchange_as_it_was_and_nothing_of_the_control_endpoint() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = Arc::clone(&seen);
+    let witness = Witness::new(move |exchange| sees.lock().unwrap().push(exchange));
+    let cloud = Sandbox::in_process(&profiles(false), Options { witness: Some(witness), ..Options::default() });
+    let client = Local::new(&cloud);
+    cloud.answer("GET", "/_sandbox/state", &[], &[]);
+    let answered = client.send("s3", "PUT", "/logs-bucket/a%20b?x-id=PutObject", &[("if-none-match", "*")], b"text");
+    cloud.tamper(Tamper::Fault(Fault::of(Effect::Lose))).unwrap();
+    client.query("sts", "GetCallerIdentity", &[]);
+    cloud.tamper(Tamper::ClearFaults {}).unwrap();
+    cloud.tamper(Tamper::Fault(Fault::of(Effect::Drop))).unwrap();
+    client.query("sts", "GetCallerIdentity", &[]);
+
+    let seen = seen.lock().unwrap();
+    let [put, lost] = &seen[..] else { panic!("{seen:#?}") };
+    assert_eq!((put.method.as_str(), put.path.as_str(), &put.body[..]), ("PUT", "/logs-bucket/a%20b", &b"text"[..]));
+    assert_eq!(put.query, [("x-id".to_owned(), "PutObject".to_owned())]);
+    assert!(put.headers.contains(&("if-none-match".to_owned(), "*".to_owned())));
+    assert_eq!((put.status, &put.answer, &put.answer_headers), (404, &answered.body, &answered.headers));
+    assert_eq!(lost.status, 200, "it was carried out, and nobody else hears of it");
 }
 
 #[test]

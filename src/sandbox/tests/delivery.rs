@@ -397,5 +397,7 @@ async fn an_endpoint_on_loopback_confirms_and_then_gets_messages() {
     let link = body["UnsubscribeURL"].as_str().unwrap().strip_prefix(&sandbox.endpoint()).unwrap();
     assert_eq!(chain.start.send("", "GET", link, &[], b"").await.code(), "ok");
     let listed = sns(&security, "ListSubscriptionsByTopic", &[("TopicArn", &hub.topic)]).await;
-    assert!(!listed.body.contains("/hook"), "{}", listed.body);
+    // What was removed stays in the list for a while, and can be told by its ARN (SNS FAQ, on deleted subscriptions).
+    let hook = listed.body.split("<member>").find(|member| member.contains("/hook")).unwrap_or_default();
+    assert!(hook.is_empty() || hook.contains("<SubscriptionArn>Deleted</SubscriptionArn>"), "{}", listed.body);
 }

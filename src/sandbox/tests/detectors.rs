@@ -119,7 +119,7 @@ async fn features_left_out_are_switched_on_and_paid_for() {
     let made = chain.other.rest("guardduty", "POST", "/detector", input).await.json();
     let found = get(&chain.other, made["detectorId"].as_str().unwrap()).await;
     let names = ["S3_DATA_EVENTS", "RUNTIME_MONITORING", "EKS_RUNTIME_MONITORING", "RDS_LOGIN_EVENTS"];
-    let expected = [OFF, OFF, OFF, ON].map(str::to_owned);
+    let expected = [OFF, OFF, ON, ON].map(str::to_owned);
     assert_eq!(statuses(&found, &names), names.into_iter().zip(expected).collect::<Vec<_>>());
     assert_eq!(found["findingPublishingFrequency"], "FIFTEEN_MINUTES");
     assert_eq!(found["tags"], json!({ "a": "b" }));
@@ -189,11 +189,16 @@ async fn what_a_request_may_not_say_is_refused() {
         (json!({ "features": features(&[("S3_DATA_EVENTS", ON), ("S3_DATA_EVENTS", OFF)]) }), invalid),
         (json!({ "features": "S3_DATA_EVENTS" }), invalid),
         (json!({ "features": both }), second),
-        // EKS runtime monitoring is on already.
-        (json!({ "features": features(&[("RUNTIME_MONITORING", ON)]) }), second),
     ] {
         let refused = chain.project.rest("guardduty", "POST", &path, input.clone()).await;
         assert_eq!(refused.json()["message"], message, "{input}");
+    }
+    // One request names one of them; a detector can have both on, while it goes from one to the other.
+    let one = json!({ "features": features(&[("RUNTIME_MONITORING", ON)]) });
+    assert_eq!(chain.project.rest("guardduty", "POST", &path, one).await.code(), "ok");
+    let found = get(&chain.project, &id).await;
+    for name in ["EKS_RUNTIME_MONITORING", "RUNTIME_MONITORING"] {
+        assert_eq!(status(&found, name).as_deref(), Some(ON), "{name}");
     }
     let old = json!({ "dataSources": { "s3Logs": { "enable": true } } });
     assert_eq!(chain.project.rest("guardduty", "POST", &path, old).await.status, 501);

@@ -59,7 +59,16 @@ async fn a_function_is_found_by_every_form_of_its_name() {
         assert_eq!(alone.json(), found.json()["Configuration"], "{name}");
     }
     for name in ["chat:live", "chat:live?Qualifier=live"] {
-        assert_eq!(get(&chain.project, name, "").await.json()["Configuration"]["Version"], "live", "{name}");
+        assert_eq!(get(&chain.project, name, "").await.json()["Configuration"]["Version"], "$LATEST", "{name}");
+    }
+    let versions = json!({
+        "do": "create-function", "account": PROJECT, "region": "us-east-1", "name": "chat", "qualifiers": ["1", "2", "10"],
+    });
+    assert_eq!(chain.start.tamper(versions).await.status, 200);
+    for (qualifier, version) in [("live", "10"), ("2", "2"), ("$LATEST", "$LATEST")] {
+        let found = get(&chain.project, "chat", &format!("/configuration?Qualifier={qualifier}")).await.json();
+        assert_eq!(found["Version"], version, "an alias is a version's other name");
+        assert_eq!(found["FunctionArn"], format!("{ARN}:{qualifier}"));
     }
     for (name, code) in [
         ("none", "ResourceNotFoundException"),

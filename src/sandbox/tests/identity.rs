@@ -63,6 +63,22 @@ async fn a_chained_session_lasts_an_hour_at_most() {
     assert!(refused.body.contains("exceeds the 1 hour session limit for roles assumed by role chaining."));
 }
 
+/// The caller is the user, and the keys are a session's all the same.
+#[tokio::test]
+async fn the_keys_of_get_session_token_count_as_chained() {
+    let sandbox = start().await;
+    let user = Client::new(&sandbox);
+    let answered = user.query("sts", "GetSessionToken", &[("DurationSeconds", "43200")]).await;
+    let (key, token) = (find(&answered.xml(), "AccessKeyId").unwrap(), find(&answered.xml(), "SessionToken"));
+    assert!(key.starts_with("ASIA"), "{key}");
+    let session = Client { key, token, ..user.clone() };
+    assert_eq!(session.whoami().await, JUMP);
+    let refused = session.try_assume(JUMP, "Jump", &[("DurationSeconds", "7200")]).await;
+    assert!(refused.body.contains("exceeds the 1 hour session limit for roles assumed by role chaining."));
+    assert_eq!(session.try_assume(JUMP, "Jump", &[("DurationSeconds", "3600")]).await.code(), "ok");
+    assert_eq!(session.query("sts", "GetSessionToken", &[]).await.code(), "AccessDenied");
+}
+
 #[tokio::test]
 async fn a_source_identity_stays() {
     let mut profiles = profiles(false);

@@ -7,6 +7,7 @@ mod cloud;
 mod delivery;
 mod detectors;
 mod events;
+mod exclusions;
 mod faults;
 mod functions;
 mod identity;
@@ -72,6 +73,7 @@ pub(super) fn profiles(mfa: bool) -> Profiles {
             hop: Some(jump_hop.clone()),
             mfa: mfa.then(|| Mfa { serial: format!("arn:aws:iam::{JUMP}:mfa/alice"), command: None }),
             duration_seconds: Some(7200),
+            sts_region: None,
         },
         security: SECURITY.parse().unwrap(),
         bucket_owner: SECURITY.parse().unwrap(),
@@ -83,6 +85,7 @@ pub(super) fn profiles(mfa: bool) -> Profiles {
             account(OTHER, Duty::Project, hop(OTHER, "team/Execution", Some("project-id")), Via::Security),
         ],
         rollout: Limits::default(),
+        trusted: Vec::new(),
     }
 }
 

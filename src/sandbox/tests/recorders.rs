@@ -184,9 +184,15 @@ async fn recording_groups_are_one_of_three_and_daily_is_not_for_all() {
         json!({ "recordingStrategy": only("EXCLUSION_BY") }),
         json!({ "recordingStrategy": only("INCLUSION_BY") }),
         json!({ "resourceTypes": instance, "recordingStrategy": only("NO") }),
-        json!({ "resourceTypes": ["EC2 instances"] }),
     ] {
         assert_eq!(put(json!({ "recordingGroup": group })).await, "InvalidRecordingGroupException", "{group}");
+    }
+    // What the API's model has not got is refused before it is looked at.
+    for group in [
+        json!({ "resourceTypes": ["EC2 instances"] }),
+        json!({ "resourceTypes": ["AWS::Config::ConfigurationRecorder"] }),
+    ] {
+        assert_eq!(put(json!({ "recordingGroup": group })).await, "ValidationException", "{group}");
     }
     for group in [
         json!({ "allSupported": true, "includeGlobalResourceTypes": true, "recordingStrategy": only("ALL_SUPPORTED") }),
@@ -210,6 +216,7 @@ async fn recording_groups_are_one_of_three_and_daily_is_not_for_all() {
         two,
         over(compliance.clone(), "DAILY"),
         over(json!([]), "CONTINUOUS"),
+        over(json!(["AWS::Config::ConfigurationRecorder"]), "CONTINUOUS"),
     ] {
         assert_eq!(put(json!({ "recordingMode": mode })).await, "ValidationException", "{mode}");
     }

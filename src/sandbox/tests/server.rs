@@ -1,5 +1,7 @@
 //! The server itself: what it tells its clients to use, and requests that nobody should send.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use proptest::prelude::*;
@@ -22,9 +24,30 @@ async fn the_environment_lets_no_real_profile_in() {
     assert_eq!(value("AWS_REGION"), "ap-northeast-1");
     let config = std::fs::read_to_string(value("AWS_CONFIG_FILE")).unwrap();
     assert!(config.contains("[default]") && config.contains("[profile corp]"), "{config}");
+    let external_ids_are_in_it = config.contains("external_id = sec-id");
+    let folder = std::path::Path::new(&value("AWS_CONFIG_FILE")).parent().unwrap().to_owned();
+    let mode = std::fs::metadata(folder).unwrap().permissions().mode();
+    assert_eq!((external_ids_are_in_it, mode & 0o077), (true, 0), "{config}");
     assert!(std::fs::exists(value("AWS_SHARED_CREDENTIALS_FILE")).unwrap());
     drop(sandbox);
     assert!(!std::fs::exists(value("AWS_CONFIG_FILE")).unwrap());
+}
+
+#[tokio::test]
+async fn a_role_behind_a_device_is_open_to_its_profile_without_a_code() {
+    let sandbox = Sandbox::start(&profiles(true), Options::default()).await.unwrap();
+    let file = sandbox.environment().into_iter().find(|(name, _)| name == "AWS_CONFIG_FILE").unwrap().1;
+    let config = std::fs::read_to_string(file).unwrap();
+    let (_, jump) = config.split_once("[profile jump]").unwrap();
+    let member = |name: &str| {
+        let line = jump.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.strip_prefix(" = ").unwrap().to_owned()
+    };
+    let client =
+        Client { key: member("aws_access_key_id"), token: Some(member("aws_session_token")), ..Client::new(&sandbox) };
+    assert_eq!(client.whoami().await, JUMP);
+    let security = client.assume(SECURITY, "Security", &[("ExternalId", "sec-id")]).await;
+    assert_eq!(security.whoami().await, SECURITY);
 }
 
 #[tokio::test]

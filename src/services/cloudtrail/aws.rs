@@ -1,14 +1,24 @@
 //! Reading and writing trails.
 
-use aws_sdk_cloudtrail as cloudtrail;
-use cloudtrail::types::{EventSelector, ReadWriteType, Tag, Trail as SdkTrail};
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::spec::{BasicSelectors, DataResource, Selectors, Trail, bears_our_name};
+use aws_sdk_cloudtrail as cloudtrail;
+use cloudtrail::error::BuildError;
+use cloudtrail::primitives::DateTime;
+use cloudtrail::types::{
+    AdvancedEventSelector, AdvancedFieldSelector, EventSelector, ReadWriteType, Tag, Trail as SdkTrail,
+};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::spec::{
+    AdvancedSelector, BasicSelectors, DataResource, FieldSelector, Operator, Selectors, Trail, bears_our_name,
+};
+use super::status::{Delivery, Status};
 use crate::aws::send;
-use crate::model::{Address, Arn, OpError, Partition, Region};
+use crate::model::{Address, Arn, OpError, Partition, Region, Target};
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Found, Kind, Note, Ownership, Reading, Reference, Spec, Tags, is_ours};
+use crate::services::{Found, Kept, Kind, Note, Ownership, Reading, Reference, Spec, Tags, Taken, is_ours};
 
 /// The operations that reading takes.
 pub const READS: &[&str] = &["DescribeTrails", "GetEventSelectors", "GetTrailStatus", "ListTags"];
@@ -39,21 +49,34 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
         .await?;
     let mut reading = Reading::default();
     for trail in answer.trail_list() {
-        let name = trail.name().unwrap_or_default();
+        let name = cell.member("cloudtrail", "DescribeTrails", "a trail's name", trail.name())?;
         let arn: Arn = trail
             .trail_arn()
             .unwrap_or_default()
             .parse()
             .map_err(|e: crate::model::ArnError| cell.malformed("cloudtrail", "DescribeTrails", &e.to_string()))?;
         let own_account = arn.account() == Some(cell.target.account);
-        let home = trail.home_region().and_then(|home| home.parse().ok()).unwrap_or_else(|| region.clone());
+        let home: Region = match trail.home_region() {
+            Some(home) => home.parse().map_err(|e| {
+                cell.malformed("cloudtrail", "DescribeTrails", &format!("the home Region of trail {arn}: {e}"))
+            })?,
+            None => region.clone(),
+        };
+        if !(own_account && home == *region) && is_desired(cell, region, name) {
+            reading.taken.push(taken(cell, name, &arn, &home));
+        }
         if own_account && home != *region && reads(cell, &home) {
-            // A shadow: it is read where it lives.
+            // A shadow: it is read where it lives. Whether it delivers is told Region by Region (CloudTrail API
+            // Reference, `GetTrailStatus`).
+            if is_desired(cell, &home, name) {
+                tell_delivery(cell, trail, name, &status(cell, trail).await?, &mut reading);
+            }
             continue;
         }
         if own_account && home == *region && bears_our_name(declared, name) {
-            let found = project(cell, trail, name, arn).await?;
-            if found.ownership == Ownership::Ours || desired_here(cell, name) {
+            let (found, status) = project(cell, trail, name, arn).await?;
+            if found.ownership == Ownership::Ours || is_desired(cell, region, name) {
+                tell_delivery(cell, trail, name, &status, &mut reading);
                 reading.found.push(found);
                 continue;
             }
@@ -63,19 +86,55 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     Ok(reading)
 }
 
+/// A trail of another Region or account shows here under the name of the one that is declared: CloudTrail has one name
+/// for both and refuses a second (CloudTrail API Reference, `CreateTrail`: `TrailAlreadyExistsException`).
+fn taken(cell: &Cell<'_>, name: &str, arn: &Arn, home: &Region) -> Taken {
+    let own = arn.account() == Some(cell.target.account);
+    let account = cell.target.account;
+    // Put right, it records its own Region alone.
+    let by = (own && is_desired(cell, home, name))
+        .then(|| Address::new(Target::new(account, home.clone()), Kind::CloudtrailTrail, name));
+    let hint = match (own, &by) {
+        (false, _) => "choose another `name` in [cloudtrail]: this one is its owner's to give up".to_owned(),
+        (true, Some(_)) => format!(
+            "declare `take_over = [\"cloudtrail\"]` for account {account} in profiles.toml and select {home} too, or \
+             choose another `name` in [cloudtrail]"
+        ),
+        (true, None) => format!(
+            "{home} is not among the Regions that get a trail of this name: delete or rename that trail, or choose \
+             another `name` in [cloudtrail]"
+        ),
+    };
+    Taken {
+        address: Address::new(cell.target.clone(), Kind::CloudtrailTrail, name),
+        by,
+        kept: Kept { reason: format!("the name is taken here by a trail that records several Regions, {arn}"), hint },
+    }
+}
+
 /// Whether trails are read in a Region of this account.
 fn reads(cell: &Cell<'_>, region: &Region) -> bool {
     super::cells(cell.declared, cell.place).iter().any(|target| target.region == *region)
 }
 
-fn desired_here(cell: &Cell<'_>, name: &str) -> bool {
-    super::desire(cell.declared, cell.place)
-        .iter()
-        .any(|desired| desired.address.target == *cell.target && desired.address.name == name)
+fn is_desired(cell: &Cell<'_>, home: &Region, name: &str) -> bool {
+    super::desire(cell.declared, cell.place).iter().any(|desired| {
+        let target = &desired.address.target;
+        target.account == cell.target.account && target.region == *home && desired.address.name == name
+    })
 }
 
-async fn project(cell: &Cell<'_>, trail: &SdkTrail, name: &str, arn: Arn) -> Result<Found, OpError> {
+fn tell_delivery(cell: &Cell<'_>, trail: &SdkTrail, name: &str, status: &Status, reading: &mut Reading) {
+    let address = Address::new(cell.target.clone(), Kind::CloudtrailTrail, name);
+    let bucket = trail.s3_bucket_name().unwrap_or_default();
+    let (undelivered, notes) = status.judge(&address, bucket, OffsetDateTime::now_utc());
+    reading.undelivered.extend(undelivered);
+    reading.notes.extend(notes);
+}
+
+async fn project(cell: &Cell<'_>, trail: &SdkTrail, name: &str, arn: Arn) -> Result<(Found, Status), OpError> {
     let text = arn.to_string();
+    let status = status(cell, trail).await?;
     let tags = tags(cell, &text).await?;
     let spec = Trail {
         multi_region: trail.is_multi_region_trail().unwrap_or_default(),
@@ -90,24 +149,59 @@ async fn project(cell: &Cell<'_>, trail: &SdkTrail, name: &str, arn: Arn) -> Res
         },
         log_file_validation: trail.log_file_validation_enabled().unwrap_or_default(),
         event_selectors: selectors(cell, &text).await?,
-        logging: is_logging(cell, &text).await?,
+        logging: status.logging,
         tags,
+        rest: rest(trail),
     };
-    Ok(Found {
+    let found = Found {
         address: Address::new(cell.target.clone(), Kind::CloudtrailTrail, name),
         ownership: if is_ours(&spec.tags) { Ownership::Ours } else { Ownership::Unmarked },
         spec: Spec::CloudtrailTrail(Box::new(spec)),
         arn,
-    })
+    };
+    Ok((found, status))
 }
 
-async fn is_logging(cell: &Cell<'_>, arn: &str) -> Result<bool, OpError> {
+/// What of a trail is left as it is.
+fn rest(trail: &SdkTrail) -> BTreeMap<String, String> {
+    let flag = |on: Option<bool>| on.filter(|on| *on).map(|on| on.to_string());
+    let members = [
+        ("CloudWatchLogsLogGroupArn", trail.cloud_watch_logs_log_group_arn().map(str::to_owned)),
+        ("CloudWatchLogsRoleArn", trail.cloud_watch_logs_role_arn().map(str::to_owned)),
+        ("SnsTopicARN", trail.sns_topic_arn().map(str::to_owned)),
+        ("HasInsightSelectors", flag(trail.has_insight_selectors())),
+        ("IsOrganizationTrail", flag(trail.is_organization_trail())),
+    ];
+    let set = members.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)));
+    set.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether a trail records, and what became of its last deliveries from this Region.
+async fn status(cell: &Cell<'_>, trail: &SdkTrail) -> Result<Status, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
+    let arn = trail.trail_arn().unwrap_or_default();
     let answer = session
         .call(region, "cloudtrail", "GetTrailStatus")
         .run(|| send!(cloudtrail, region, session.cloudtrail().get_trail_status().name(arn)))
         .await?;
-    Ok(answer.is_logging().unwrap_or_default())
+    let time = |time: Option<&DateTime>| time.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
+    let delivery = |error: Option<&str>, succeeded: Option<&DateTime>| Delivery {
+        error: error.filter(|error| !error.is_empty()).map(str::to_owned),
+        succeeded: time(succeeded),
+    };
+    let log_group = trail.cloud_watch_logs_log_group_arn().filter(|arn| !arn.is_empty());
+    let topic = trail.sns_topic_arn().filter(|arn| !arn.is_empty());
+    Ok(Status {
+        logging: answer.is_logging().unwrap_or_default(),
+        started: time(answer.start_logging_time()),
+        stopped: time(answer.stop_logging_time()),
+        logs: delivery(answer.latest_delivery_error(), answer.latest_delivery_time()),
+        digests: delivery(answer.latest_digest_delivery_error(), answer.latest_digest_delivery_time()),
+        log_group: log_group.map(|_| {
+            delivery(answer.latest_cloud_watch_logs_delivery_error(), answer.latest_cloud_watch_logs_delivery_time())
+        }),
+        topic: topic.map(|_| delivery(answer.latest_notification_error(), answer.latest_notification_time())),
+    })
 }
 
 async fn selectors(cell: &Cell<'_>, arn: &str) -> Result<Selectors, OpError> {
@@ -117,25 +211,34 @@ async fn selectors(cell: &Cell<'_>, arn: &str) -> Result<Selectors, OpError> {
         .run(|| send!(cloudtrail, region, session.cloudtrail().get_event_selectors().trail_name(arn)))
         .await?;
     if !answer.advanced_event_selectors().is_empty() {
-        let names: Vec<_> = answer
-            .advanced_event_selectors()
-            .iter()
-            .map(|selector| {
-                let fields: Vec<_> = selector
-                    .field_selectors()
-                    .iter()
-                    .map(|field| json!({"field": field.field(), "equals": field.equals()}))
-                    .collect();
-                json!({"name": selector.name(), "fields": fields})
-            })
-            .collect();
-        return Ok(Selectors::Other(json!({"advanced": names})));
+        return Ok(Selectors::advanced(answer.advanced_event_selectors().iter().map(advanced).collect()));
     }
     Ok(match answer.event_selectors() {
         [] => Selectors::Basic(BasicSelectors::default()),
         [one] => Selectors::Basic(basic(one)),
         many => Selectors::Other(json!(many.iter().map(basic).collect::<Vec<_>>())),
     })
+}
+
+fn advanced(selector: &AdvancedEventSelector) -> AdvancedSelector {
+    let field = |field: &AdvancedFieldSelector| {
+        let operators = [
+            (Operator::Equals, field.equals()),
+            (Operator::NotEquals, field.not_equals()),
+            (Operator::StartsWith, field.starts_with()),
+            (Operator::NotStartsWith, field.not_starts_with()),
+            (Operator::EndsWith, field.ends_with()),
+            (Operator::NotEndsWith, field.not_ends_with()),
+        ];
+        FieldSelector {
+            field: field.field().to_owned(),
+            operators: operators.into_iter().map(|(operator, values)| (operator, values.to_vec())).collect(),
+        }
+    };
+    AdvancedSelector {
+        name: selector.name().filter(|name| !name.is_empty()).map(str::to_owned),
+        fields: selector.field_selectors().iter().map(field).collect(),
+    }
 }
 
 fn basic(selector: &EventSelector) -> BasicSelectors {
@@ -162,19 +265,18 @@ fn basic(selector: &EventSelector) -> BasicSelectors {
 async fn tags(cell: &Cell<'_>, arn: &str) -> Result<Tags, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut tags = Tags::new();
-    let mut token = None;
+    let mut pages = session.pages(region, "cloudtrail", "ListTags");
     loop {
         let page = session
             .call(region, "cloudtrail", "ListTags")
             .run(|| {
-                let list = session.cloudtrail().list_tags().resource_id_list(arn).set_next_token(token.clone());
+                let list = session.cloudtrail().list_tags().resource_id_list(arn).set_next_token(pages.token());
                 send!(cloudtrail, region, list)
             })
             .await?;
         let all = page.resource_tag_list().iter().flat_map(|resource| resource.tags_list());
         tags.extend(all.map(|tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned())));
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok(tags);
         }
     }
@@ -184,7 +286,7 @@ async fn tags(cell: &Cell<'_>, arn: &str) -> Result<Tags, OpError> {
 async fn foreign(cell: &Cell<'_>, trail: &SdkTrail, name: &str, own: bool) -> Result<Option<Note>, OpError> {
     let arn = trail.trail_arn().unwrap_or_default();
     let records = match own {
-        true => is_logging(cell, arn).await? && records_management_events(&selectors(cell, arn).await?),
+        true => status(cell, trail).await?.logging && records_management_events(&selectors(cell, arn).await?),
         // An organization's trail shows its owner's account; what it selects is its owner's to see.
         false => true,
     };
@@ -206,10 +308,8 @@ async fn foreign(cell: &Cell<'_>, trail: &SdkTrail, name: &str, own: bool) -> Re
 fn records_management_events(selectors: &Selectors) -> bool {
     match selectors {
         Selectors::Basic(basic) => basic.records_management_events(),
-        Selectors::Other(other) => {
-            let text = other.to_string();
-            text.contains("\"Management\"") || text.contains("\"include_management_events\":true")
-        }
+        Selectors::Advanced(all) => all.iter().any(|one| one.category() == Some("Management")),
+        Selectors::Other(other) => other.to_string().contains("\"include_management_events\":true"),
     }
 }
 
@@ -375,30 +475,61 @@ impl Trail {
 
     async fn select(&self, arn: &Arn, order: &Order<'_>) -> Result<(), OpError> {
         let (session, region) = (order.session, &order.address.target.region);
-        let Selectors::Basic(wanted) = &self.event_selectors else {
-            return Err(order.malformed("PutEventSelectors", "only basic selectors are ever declared"));
+        let put = session.cloudtrail().put_event_selectors().trail_name(arn.to_string());
+        let put = match &self.event_selectors {
+            Selectors::Basic(wanted) => put.event_selectors(wanted.to_sdk()),
+            Selectors::Advanced(wanted) => {
+                let selectors: Result<Vec<_>, _> = wanted.iter().map(AdvancedSelector::to_sdk).collect();
+                let wrong = |e: BuildError| order.malformed("PutEventSelectors", &e.to_string());
+                put.set_advanced_event_selectors(Some(selectors.map_err(wrong)?))
+            }
+            Selectors::Other(_) => {
+                return Err(order.malformed("PutEventSelectors", "several basic selectors are never declared"));
+            }
         };
+        session
+            .call(region, "cloudtrail", "PutEventSelectors")
+            .settling(CONFLICT)
+            .run(|| send!(cloudtrail, region, put.clone()))
+            .await?;
+        Ok(())
+    }
+}
+
+impl BasicSelectors {
+    fn to_sdk(&self) -> EventSelector {
+        let wanted = self;
         let resources = wanted.data_resources.iter().map(|resource| {
             cloudtrail::types::DataResource::builder()
                 .r#type(&resource.resource_type)
                 .set_values(Some(resource.values.clone()))
                 .build()
         });
-        let selector = EventSelector::builder()
+        EventSelector::builder()
             .read_write_type(ReadWriteType::from(wanted.read_write_type.as_str()))
             .include_management_events(wanted.include_management_events)
             .set_exclude_management_event_sources(Some(wanted.exclude_management_event_sources.clone()))
             .set_data_resources(Some(resources.collect()))
-            .build();
-        session
-            .call(region, "cloudtrail", "PutEventSelectors")
-            .settling(CONFLICT)
-            .run(|| {
-                let put = session.cloudtrail().put_event_selectors().trail_name(arn.to_string());
-                send!(cloudtrail, region, put.event_selectors(selector.clone()))
-            })
-            .await?;
-        Ok(())
+            .build()
+    }
+}
+
+impl AdvancedSelector {
+    fn to_sdk(&self) -> Result<AdvancedEventSelector, BuildError> {
+        let mut fields = Vec::new();
+        for field in &self.fields {
+            let values = |operator| field.operators.get(&operator).cloned();
+            let field = AdvancedFieldSelector::builder()
+                .field(&field.field)
+                .set_equals(values(Operator::Equals))
+                .set_not_equals(values(Operator::NotEquals))
+                .set_starts_with(values(Operator::StartsWith))
+                .set_not_starts_with(values(Operator::NotStartsWith))
+                .set_ends_with(values(Operator::EndsWith))
+                .set_not_ends_with(values(Operator::NotEndsWith));
+            fields.push(field.build()?);
+        }
+        AdvancedEventSelector::builder().set_name(self.name.clone()).set_field_selectors(Some(fields)).build()
     }
 }
 

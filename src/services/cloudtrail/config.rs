@@ -1,8 +1,13 @@
 //! `[cloudtrail]` of `baseline.toml`.
 
+mod advanced;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use advanced::RawAdvancedSelector;
+
+use super::spec::AdvancedSelector;
 use crate::config::{At, Findings, Section, check_region};
 use crate::model::{Partition, Region};
 
@@ -27,6 +32,8 @@ pub struct CloudTrail {
     pub exclude_kms_events: bool,
     /// Data events, which are billed.
     pub data_events: Vec<DataEvents>,
+    /// Advanced event selectors, in the place of all that the four members before say; none where those count.
+    pub advanced_selectors: Vec<AdvancedSelector>,
 }
 
 /// Where trails live.
@@ -85,6 +92,8 @@ pub(crate) struct RawCloudTrail {
     pub exclude_kms_events: Option<At<bool>>,
     /// Data events, which are billed. Default: none.
     pub data_events: Option<Vec<Section<RawDataEvents>>>,
+    /// Advanced event selectors, in the place of management_events, exclude_kms_events and data_events. Default: none.
+    pub advanced_selectors: Option<Vec<Section<RawAdvancedSelector>>>,
 }
 
 /// One kind of resource whose data events are recorded.
@@ -209,6 +218,7 @@ pub(crate) fn check_cloudtrail(
         Some(at) => check_region(at, partition, findings),
         None => security_home.cloned(),
     };
+    let advanced_selectors = advanced::check(raw, findings);
     let data_events = check_data_events(raw.data_events.as_deref().unwrap_or_default(), partition, findings);
     Some(CloudTrail {
         name: name?,
@@ -220,6 +230,7 @@ pub(crate) fn check_cloudtrail(
         management_events: raw.management_events.as_ref().map_or(ManagementEvents::All, |at| **at),
         exclude_kms_events: raw.exclude_kms_events.as_ref().is_some_and(|at| **at),
         data_events: data_events?,
+        advanced_selectors: advanced_selectors?,
     })
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -7,7 +9,7 @@ use crate::services::{
     About, Declared, Desired, Kept, Kind, Place, Reference, Resource, Spec, Tags, Terms, keep_tags, kms, our_tags, s3,
 };
 
-/// A trail, as far as this tool decides about it: its CloudWatch Logs group, SNS topic and Insights stay as they are.
+/// A trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trail {
     /// Whether it records every Region.
@@ -28,15 +30,22 @@ pub struct Trail {
     pub logging: bool,
     /// Its tags.
     pub tags: Tags,
+    /// What this tool does not decide about and leaves as it is, by AWS's name for it: its CloudWatch Logs group and role,
+    /// its SNS topic, whether it has Insights selectors, whether it is an organization's. Part of what was seen, so that a
+    /// saved plan is held against it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rest: BTreeMap<String, String>,
 }
 
 /// What a trail records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selectors {
-    /// The selectors this tool writes.
+    /// One basic selector, as this tool writes it.
     Basic(BasicSelectors),
-    /// Anything else: more than one selector, or advanced ones.
+    /// Advanced selectors, in order.
+    Advanced(Vec<AdvancedSelector>),
+    /// Anything else: more than one basic selector.
     Other(Value),
 }
 
@@ -60,6 +69,73 @@ pub struct DataResource {
     pub resource_type: String,
     /// ARNs or ARN prefixes.
     pub values: Vec<String>,
+}
+
+/// One advanced event selector: an event that meets all of its fields is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AdvancedSelector {
+    /// What somebody calls it; it has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The conditions, in order.
+    pub fields: Vec<FieldSelector>,
+}
+
+/// What one field of an event is held against: several operators all have to hold, and each does if one of its values
+/// does (CloudTrail API Reference, `AdvancedFieldSelector`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FieldSelector {
+    /// Which, such as `eventCategory` or `resources.ARN`.
+    pub field: String,
+    /// The values of each operator, in order.
+    #[serde(flatten)]
+    pub operators: BTreeMap<Operator, Vec<String>>,
+}
+
+/// An operator of advanced event selectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// The value is one of these.
+    Equals,
+    /// It is none of these.
+    NotEquals,
+    /// It begins with one of these.
+    StartsWith,
+    /// It begins with none of these.
+    NotStartsWith,
+    /// It ends with one of these.
+    EndsWith,
+    /// It ends with none of these.
+    NotEndsWith,
+}
+
+impl AdvancedSelector {
+    /// Which events it selects: `Management`, `Data` or `NetworkActivity`.
+    pub fn category(&self) -> Option<&str> {
+        let field = self.fields.iter().find(|field| field.field == "eventCategory")?;
+        field.operators.get(&Operator::Equals)?.first().map(String::as_str)
+    }
+}
+
+impl Selectors {
+    /// Advanced selectors in the one order that a set of them has.
+    pub(super) fn advanced(mut selectors: Vec<AdvancedSelector>) -> Self {
+        for field in selectors.iter_mut().flat_map(|selector| &mut selector.fields) {
+            field.operators.retain(|_, values| !values.is_empty());
+            field.operators.values_mut().for_each(|values| values.sort());
+        }
+        selectors.iter_mut().for_each(|selector| selector.fields.sort());
+        selectors.sort();
+        Selectors::Advanced(selectors)
+    }
+
+    fn declared(trail: &CloudTrail) -> Self {
+        match trail.advanced_selectors.is_empty() {
+            true => Selectors::Basic(BasicSelectors::declared(trail)),
+            false => Selectors::advanced(trail.advanced_selectors.clone()),
+        }
+    }
 }
 
 impl Default for BasicSelectors {
@@ -150,9 +226,10 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
         s3_key_prefix: prefix,
         kms_key: key.map(Reference::To),
         log_file_validation: trail.log_file_validation,
-        event_selectors: Selectors::Basic(BasicSelectors::declared(trail)),
+        event_selectors: Selectors::declared(trail),
         logging: true,
         tags: our_tags(declared.baseline),
+        rest: BTreeMap::new(),
     };
     let name = declared_name(trail);
     let regions: Vec<_> = match trail.mode {
@@ -196,6 +273,7 @@ impl Resource for Trail {
 
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         keep_tags(&mut self.tags, &seen.tags);
+        self.rest.clone_from(&seen.rest);
         Vec::new()
     }
 

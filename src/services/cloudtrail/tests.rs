@@ -183,3 +183,39 @@ fn what_other_people_tagged_stays() {
     let tags: Vec<_> = wanted.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(tags, ["Baseline=test", "ManagedBy=baseline", "Owner=alice"]);
 }
+
+/// What is wrong with a declaration.
+fn mistakes(cloudtrail: &str) -> String {
+    use crate::config::{Source, load};
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let text = format!("{BASELINE}{cloudtrail}");
+    match load(&source("profiles.toml", PROFILES), Some(&source("baseline.toml", &text))) {
+        Ok(loaded) => format!("{:?}", loaded.warnings.list),
+        Err(problems) => format!("{:?}", problems.list),
+    }
+}
+
+#[test]
+fn advanced_selectors_are_taken_as_cloudtrail_takes_them() {
+    let one = |fields: &str| format!("[[cloudtrail.advanced_selectors]]\nfields = [{fields}]\n");
+    let category = |name: &str| format!("{{ field = 'eventCategory', equals = ['{name}'] }}");
+    let management = category("Management");
+    for (declared, message) in [
+        (one(""), "of which category the events are"),
+        (one(&category("Managment")), "of which category the events are"),
+        (one("{ field = 'eventCategory', not_equals = ['Data'] }"), "takes `equals` alone"),
+        (one(&format!("{management}, {{ field = 'readOnly', starts_with = ['t'] }}")), "takes `equals` alone"),
+        (one(&format!("{management}, {{ field = 'eventSource' }}")), "is held against nothing"),
+        (one(&format!("{management}, {{ field = 'eventSource', equals = [] }}")), "an operator without values"),
+        (one(&format!("{management}, {{ equals = ['x'] }}")), "`field` is missing"),
+        (format!("exclude_kms_events = true\n{}", one(&management)), "has no effect beside advanced selectors"),
+        (
+            one(&format!("{management}, {{ field = 'eventName', equals = [{}] }}", "'x', ".repeat(500))),
+            "501 values are more",
+        ),
+        (one(&category("Data")), "no advanced selector records management events"),
+    ] {
+        assert!(mistakes(&declared).contains(message), "{declared}: {}", mistakes(&declared));
+    }
+    assert_eq!(mistakes(&one(&management)), "[]");
+}

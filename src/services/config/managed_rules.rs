@@ -84,6 +84,14 @@ impl ManagedRule {
         Some(ManagedRule { identifier, trigger, resource_types, parameters })
     }
 
+    /// The types, in order, to which a scope limits it: none where they are all that it can evaluate, spelt out.
+    pub fn limited_to(&self, mut types: Vec<String>) -> Vec<String> {
+        types.sort();
+        let mut all = self.resource_types.clone();
+        all.sort_unstable();
+        if types == all { Vec::new() } else { types }
+    }
+
     /// Whether it is about IAM or the root user, which are the same in every Region.
     pub fn is_global(&self) -> bool {
         let iam = !self.resource_types.is_empty() && self.resource_types.iter().all(|t| t.starts_with("AWS::IAM::"));

@@ -6,6 +6,7 @@ mod rule;
 mod rule_section;
 pub mod section;
 mod spec;
+mod status;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
@@ -14,4 +15,7 @@ mod tests;
 
 pub use aggregation::{Aggregator, Authorization, Source};
 pub use rule::{Rule, Scope, rule_names, rule_names_of};
-pub use spec::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, desire};
+pub use spec::{
+    DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode, cells, channels, desire,
+};
+pub use status::{Attempt, Status};

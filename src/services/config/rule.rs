@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::managed_rules::managed_rule;
 use super::section::{Config, ConfigRule};
 use super::spec::{recorder, recording};
-use crate::model::{AccountId, Address, Region, Target};
+use crate::model::{AccountId, Address, Region, Target, offers_rule};
 use crate::services::{
     About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms, cloudtrail, guardduty, keep_tags, our_tags,
 };
@@ -64,20 +65,33 @@ impl Resource for Rule {
     }
 
     fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
-        let custom = self.owner != "AWS";
+        let custom = self.owner != MANAGED;
         custom.then(|| format!("the rule would run code of {}, not a managed rule", self.owner)).into_iter().collect()
     }
 }
 
+/// Whose code evaluates a managed rule (AWS Config API Reference, `Source`).
+const MANAGED: &str = "AWS";
+
+/// What a declared rule is limited to, as it is read: what is spelt out and limits nothing would otherwise differ for ever.
+fn scope_of(rule: &ConfigRule) -> Scope {
+    let types = rule.resource_types.clone();
+    let resource_types = match managed_rule(&rule.identifier) {
+        Some(known) => known.limited_to(types),
+        None => types,
+    };
+    let (tag_key, tag_value) = rule.tag.clone().map_or((None, None), |(key, value)| (Some(key), value));
+    Scope { resource_types, resource_id: None, tag_key, tag_value }
+}
+
 impl Rule {
     fn declared(rule: &ConfigRule, tags: Tags) -> Self {
-        let (tag_key, tag_value) = rule.tag.clone().map_or((None, None), |(key, value)| (Some(key), value));
         Rule {
-            owner: "AWS".to_owned(),
+            owner: MANAGED.to_owned(),
             identifier: rule.identifier.clone(),
             parameters: rule.parameters.clone(),
             frequency: rule.frequency.clone(),
-            scope: Scope { resource_types: rule.resource_types.clone(), resource_id: None, tag_key, tag_value },
+            scope: scope_of(rule),
             description: None,
             evaluation_modes: Vec::new(),
             tags,
@@ -85,10 +99,28 @@ impl Rule {
     }
 }
 
-/// The rules that are declared for a Region.
-fn rules_of<'a>(config: &'a Config, region: &Region) -> impl Iterator<Item = &'a ConfigRule> {
+/// The rules that are declared for a Region, whether or not AWS offers them there.
+fn declared_in<'a>(config: &'a Config, region: &'a Region) -> impl Iterator<Item = &'a ConfigRule> {
     let home = *region == config.global_resources_region;
-    config.rules.iter().filter(move |rule| home || !rule.home_only)
+    config.rules.iter().filter(move |rule| (home || !rule.home_only) && !rule.except_regions.contains(region))
+}
+
+/// The rules that a Region gets: those that are declared for it and that AWS offers there.
+fn rules_of<'a>(config: &'a Config, region: &'a Region) -> impl Iterator<Item = &'a ConfigRule> {
+    declared_in(config, region).filter(|rule| offers_rule(region, &rule.identifier))
+}
+
+/// The rules that are declared for a Region and that AWS does not offer there.
+#[cfg(any(feature = "aws", test))]
+pub(super) fn not_offered<'a>(config: &'a Config, region: &'a Region) -> impl Iterator<Item = &'a ConfigRule> {
+    declared_in(config, region).filter(|rule| !offers_rule(region, &rule.identifier))
+}
+
+/// The declared rule that a rule of somebody else does once more: the same managed rule over the same resources.
+#[cfg(any(feature = "aws", test))]
+pub(super) fn once_more<'a>(config: &'a Config, region: &'a Region, theirs: &Rule) -> Option<&'a ConfigRule> {
+    let same = |ours: &&ConfigRule| ours.identifier == theirs.identifier && scope_of(ours) == theirs.scope;
+    rules_of(config, region).find(same).filter(|_| theirs.owner == MANAGED)
 }
 
 /// The names of the rules that an account has in a Region.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::managed_rules::{ManagedRule, Trigger, identifiers, managed_rule};
 use super::section::type_name_fault;
 use crate::config::{At, Findings, Section, did_you_mean, table_name};
+use crate::model::Region;
 use crate::services::cloudtrail::config::Mode;
 
 /// A managed rule.
@@ -32,6 +33,8 @@ pub struct ConfigRule {
     pub tag: Option<(String, Option<String>)>,
     /// Whether it is only in the Region that records global resource types.
     pub home_only: bool,
+    /// Regions that go without it.
+    pub except_regions: Vec<Region>,
 }
 
 /// A managed rule, in every account.
@@ -57,6 +60,9 @@ pub(crate) struct RawConfigRule {
     pub tag: Option<Section<RawScopeTag>>,
     /// Where it is. Default: all, but home for rules about IAM and the root user, which are the same everywhere.
     pub regions: Option<At<RuleRegions>>,
+    /// Regions that go without it, such as ap-southeast-6: those in which AWS does not offer it and that this release
+    /// does not know of. Default: none.
+    pub except_regions: Option<At<Vec<At<String>>>>,
     /// Whether the rule is newer than this release, so that its identifier and parameters cannot be checked.
     /// Default: false.
     pub unlisted: Option<At<bool>>,
@@ -237,6 +243,7 @@ fn check_rule(
             .label("asks for a multi-Region trail")
             .help("[cloudtrail] has one trail in each Region; CLOUD_TRAIL_ENABLED asks for those");
     }
+    let except_regions = check_except(at.except_regions.as_ref(), findings);
     Some(ConfigRule {
         name: name?,
         identifier: identifier.to_string(),
@@ -246,7 +253,27 @@ fn check_rule(
         resource_types: resource_types?,
         tag: tag?,
         home_only: at.regions.as_ref().map_or(is_global, |regions| **regions == RuleRegions::Home),
+        except_regions: except_regions?,
     })
+}
+
+/// Checks the Regions that go without a rule: names, and no patterns of names.
+fn check_except(at: Option<&At<Vec<At<String>>>>, findings: &mut Findings) -> Option<Vec<Region>> {
+    let Some(at) = at else { return Some(Vec::new()) };
+    let mut whole = true;
+    let mut regions = Vec::new();
+    for one in at.iter() {
+        match one.parse::<Region>() {
+            Ok(region) if !region.is_global() => regions.push(region),
+            _ => {
+                findings
+                    .error(one.span(), format!("`{}` is not an AWS Region", one.as_str()))
+                    .label("a name such as `ap-southeast-6` is expected");
+                whole = false;
+            }
+        }
+    }
+    whole.then_some(regions)
 }
 
 /// `Some(None)` is an identifier that the table does not have and that is declared to be newer.

@@ -7,8 +7,8 @@ pub use super::managed_rules::Trigger;
 pub use super::rule_section::ConfigRule;
 use super::rule_section::Frequency;
 pub(crate) use super::rule_section::{RawConfigRule, check_rules};
-use crate::config::{At, Context, Duty, Findings, Overridable, Section, check_region};
-use crate::model::{Partition, Region};
+use crate::config::{At, Context, Duty, Findings, Overridable, Section, check_region, did_you_mean};
+use crate::model::{Partition, Region, is_resource_type, resource_types};
 use crate::services::cloudtrail::config::Mode;
 
 /// AWS Config in every Region.
@@ -212,6 +212,12 @@ fn check_excluded(at: Option<&At<Vec<At<String>>>>, findings: &mut Findings) -> 
         } else if list.contains(one) {
             findings.error(one.span(), format!("`{}` is listed twice", one.as_str())).label("again");
             whole = false;
+        }
+        if whole && !is_resource_type(one) {
+            findings
+                .warning(one.span(), format!("`{}` is not a resource type that this release knows", one.as_str()))
+                .label("AWS refuses the recorder of every Region for a type that it does not know either")
+                .maybe_help(did_you_mean(one, resource_types()));
         }
         list.push(one.to_string());
     }

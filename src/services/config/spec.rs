@@ -12,9 +12,9 @@ use crate::services::{
 pub(super) const IAM_TYPES: [&str; 4] = ["AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"];
 
 /// The resource types that cannot be recorded daily (AWS Config API Reference, `RecordingMode`). Where all types are
-/// recorded AWS sees to that itself.
-const CONTINUOUS_ONLY: [&str; 3] =
-    ["AWS::Config::ConfigurationRecorder", "AWS::Config::ConformancePackCompliance", "AWS::Config::ResourceCompliance"];
+/// recorded AWS sees to that itself. The page names `AWS::Config::ConfigurationRecorder` as well, which is no value of
+/// the API's `ResourceType`: a request that holds it is refused.
+const CONTINUOUS_ONLY: [&str; 2] = ["AWS::Config::ConformancePackCompliance", "AWS::Config::ResourceCompliance"];
 
 pub(super) static NO_TAGS: Tags = Tags::new();
 
@@ -356,6 +356,16 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     }
     all.extend(aggregation::aggregator(declared, config, place));
     all
+}
+
+/// The delivery channels that an account should hold, one in each Region.
+pub fn channels(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
+    let (Some(config), Some(bucket)) = (&declared.baseline.config, s3::address(declared)) else { return Vec::new() };
+    let of = |region| {
+        let [_, channel, _] = recorded(declared, config, &place.target(region), &bucket);
+        channel
+    };
+    place.regions.iter().map(of).collect()
 }
 
 /// Recorder, channel and recording, in the order in which AWS takes them (AWS Config API Reference,

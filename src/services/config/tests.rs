@@ -8,6 +8,8 @@ use crate::model::{AccountId, Address, Arn, Target};
 use crate::services::estate::{BASELINE, Estate, PROFILES, id, pretty, region};
 use crate::services::{Desired, Kind, Place, Reference, Resource, Service, Spec, Terms};
 
+mod offered;
+
 const REGIONS: [&str; 3] = ["ap-northeast-1", "eu-west-1", "us-east-1"];
 const PROJECT: &str = "333333333333";
 const SECURITY: &str = "222222222222";
@@ -173,10 +175,7 @@ fn types_that_cannot_be_recorded_daily_are_recorded_continuously() {
     let excluding = "recording_frequency = 'daily'\nexclude_resource_types = ['AWS::Config::ResourceCompliance']\n";
     let overrides = mode(excluding).overrides;
     assert_eq!(overrides[0].frequency, "CONTINUOUS");
-    assert_eq!(
-        overrides[0].resource_types,
-        ["AWS::Config::ConfigurationRecorder", "AWS::Config::ConformancePackCompliance"]
-    );
+    assert_eq!(overrides[0].resource_types, ["AWS::Config::ConformancePackCompliance"]);
 }
 
 #[test]
@@ -196,11 +195,11 @@ fn what_somebody_said_of_single_types_stays_beside_what_has_to_be_said() {
     assert_eq!(adopted("recording_frequency = 'daily'\n", &theirs), std::slice::from_ref(&theirs));
     let excluding = "recording_frequency = 'daily'\nexclude_resource_types = ['AWS::EC2::Volume']\n";
     let both = adopted(excluding, &theirs);
-    assert_eq!((both.len(), both[0].resource_types.len()), (1, 4), "AWS takes one entry");
+    assert_eq!((both.len(), both[0].resource_types.len()), (1, 3), "AWS takes one entry");
     assert_eq!(both[0].description.as_deref(), Some("audit"));
     // An entry that says the opposite has to go: there is room for one.
     let daily = FrequencyOverride { frequency: "DAILY".to_owned(), ..theirs };
-    assert_eq!(adopted(excluding, &daily)[0].resource_types.len(), 3);
+    assert_eq!(adopted(excluding, &daily)[0].resource_types.len(), 2);
 }
 
 fn foreign(estate: &Estate) -> Recorder {
@@ -384,6 +383,17 @@ fn the_names_of_a_regions_rules() {
 }
 
 #[test]
+fn the_types_that_a_rule_evaluates_anyway_are_no_scope_when_they_are_spelt_out() {
+    let scope = |identifier: &str, types: &str| {
+        let estate = declaring(&format!("rule = [{{ identifier = '{identifier}', resource_types = {types} }}]\n"));
+        rules(&estate, "us-east-1").pop().unwrap().1.scope.resource_types
+    };
+    assert_eq!(scope("ENCRYPTED_VOLUMES", "['AWS::EC2::Volume']"), [""; 0]);
+    let one_of_many = scope("REQUIRED_TAGS", "['AWS::S3::Bucket'], parameters = { tag1Key = 'owner' }");
+    assert_eq!(one_of_many, ["AWS::S3::Bucket"]);
+}
+
+#[test]
 fn what_is_not_declared_of_a_rule_stays() {
     let estate = declaring("[[config.rule]]\nidentifier = 'S3_BUCKET_PUBLIC_READ_PROHIBITED'\n");
     let (_, wanted) = rules(&estate, "us-east-1").remove(0);
@@ -522,6 +532,14 @@ fn what_the_files_say_together_is_checked() {
     assert_eq!(
         said(PROFILES, &rule("CLOUD_TRAIL_ENABLED", "unlisted = true\n")),
         ["CLOUD_TRAIL_ENABLED is known by now"]
+    );
+    assert_eq!(
+        said(PROFILES, "exclude_resource_types = ['AWS::EC2::Volume', 'AWS::EC2::NetworkInterfaces']\n"),
+        ["`AWS::EC2::NetworkInterfaces` is not a resource type that this release knows"]
+    );
+    assert_eq!(
+        said(PROFILES, &rule("CLOUD_TRAIL_ENABLED", "except_regions = ['ap-*']\n")),
+        ["`ap-*` is not an AWS Region"]
     );
 }
 

@@ -1,6 +1,7 @@
 //! Reading and writing buses and rules.
 
 mod entries;
+pub(in crate::services) mod key;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use super::config::Transform;
 use super::pattern::{canonical, text};
 use super::rules::receiving_regions;
 use super::spec::{Bus, Rule, RuleTarget, bus_and_rule, rule_address_name};
-use super::{DEFAULT_BUS, RULE_PREFIX, TARGET_PREFIX};
+use super::stranger::strangers;
+use super::{BUS_TARGET, DEFAULT_BUS, RULE_PREFIX, TOPIC_TARGET};
 use crate::aws::{Session, found, send};
 use crate::model::{Address, Arn, OpError, Partition, Region};
 use crate::policy::Policy;
@@ -54,8 +56,8 @@ const POLICY_PATIENCE: Duration = Duration::from_secs(30);
 /// too: the role's with `ValidationException`, the bus's with `AccessDeniedException`, which then is about `PutEvents`
 /// on the bus and not about what was called.
 fn unsettled(error: &OpError) -> Option<Duration> {
-    let says = |text: &str| error.message.contains(text);
-    if error.has_code(&["ValidationException"]) && says("cannot be assumed by principal") {
+    let says = |text: &str| error.says(&[text]);
+    if error.has_code(&["ValidationException"]) && (says("cannot be assumed") || says("unable to assume")) {
         Some(ROLE_PATIENCE)
     } else if error.has_code(&["AccessDeniedException"]) && (says("events:PutEvents") || says("resource-based policy"))
     {
@@ -78,8 +80,11 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
             reading.notes.extend(left_behind(cell).await?);
         }
         if let Some(bus) = bus(cell, &events.bus).await? {
-            let notes = bus.spec.shared_policy().map(|policy| policy.open_notes(cell.target, "bus policy"));
-            reading.notes.extend(notes.unwrap_or_default());
+            if let Spec::EventbridgeBus(spec) = &bus.spec
+                && let Some(key) = &spec.kms_key
+            {
+                key::check_bus(cell, &bus.address, &bus.arn.to_string(), key, &mut reading).await?;
+            }
             reading.found.push(bus);
             if events.bus != DEFAULT_BUS {
                 buses.push(&events.bus);
@@ -88,13 +93,28 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     }
     for bus in buses {
         for rule in rules(cell, bus).await? {
-            reading.found.extend(project(cell, bus, &rule).await?);
+            let Some(found) = project(cell, bus, &rule).await? else { continue };
+            if let (Spec::EventbridgeRule(rule), Ownership::Ours) = (&found.spec, found.ownership)
+                && rule.managed_by.is_none()
+            {
+                let (exposed, notes) = strangers(cell.declared, &found.address, rule);
+                reading.exposed.extend(exposed);
+                reading.notes.extend(notes);
+            }
+            reading.found.push(found);
         }
     }
     Ok(reading)
 }
 
-async fn policy(session: &Session, region: &Region, bus: &str) -> Result<Option<(String, Option<String>)>, OpError> {
+/// What is read of a bus.
+struct BusSettings {
+    arn: String,
+    policy: Option<String>,
+    key: Option<String>,
+}
+
+async fn settings(session: &Session, region: &Region, bus: &str) -> Result<Option<BusSettings>, OpError> {
     let answer = found(
         session
             .call(region, "eventbridge", "DescribeEventBus")
@@ -102,7 +122,11 @@ async fn policy(session: &Session, region: &Region, bus: &str) -> Result<Option<
             .await,
         ABSENT,
     )?;
-    Ok(answer.map(|bus| (bus.arn.unwrap_or_default(), bus.policy.filter(|policy| !policy.trim().is_empty()))))
+    Ok(answer.map(|bus| BusSettings {
+        arn: bus.arn.unwrap_or_default(),
+        policy: bus.policy.filter(|policy| !policy.trim().is_empty()),
+        key: bus.kms_key_identifier.filter(|key| !key.trim().is_empty()),
+    }))
 }
 
 fn parsed(cell: &Cell<'_>, policy: Option<&str>) -> Result<Policy, OpError> {
@@ -115,7 +139,9 @@ fn parsed(cell: &Cell<'_>, policy: Option<&str>) -> Result<Policy, OpError> {
 }
 
 async fn bus(cell: &Cell<'_>, name: &str) -> Result<Option<Found>, OpError> {
-    let Some((arn, policy)) = policy(cell.session, &cell.target.region, name).await? else { return Ok(None) };
+    let Some(BusSettings { arn, policy, key }) = settings(cell.session, &cell.target.region, name).await? else {
+        return Ok(None);
+    };
     let document = parsed(cell, policy.as_deref())?;
     // Nobody made the default bus, and everybody has it: there is nothing to tell by its tags.
     let tags = if name == DEFAULT_BUS { Tags::new() } else { tags(cell, &arn).await? };
@@ -124,14 +150,14 @@ async fn bus(cell: &Cell<'_>, name: &str) -> Result<Option<Found>, OpError> {
         address: Address::new(cell.target.clone(), Kind::EventbridgeBus, name),
         arn: parse_arn(cell, "DescribeEventBus", &arn)?,
         ownership: if ours { Ownership::Ours } else { Ownership::Unmarked },
-        spec: Spec::EventbridgeBus(Box::new(Bus { policy: SharedPolicy::seen(document), tags })),
+        spec: Spec::EventbridgeBus(Box::new(Bus { policy: SharedPolicy::seen(document), kms_key: key, tags })),
     }))
 }
 
 /// What a change from the default bus to a named one leaves on the default bus: nothing removes it unasked.
 async fn left_behind(cell: &Cell<'_>) -> Result<Option<Note>, OpError> {
-    let answer = policy(cell.session, &cell.target.region, DEFAULT_BUS).await?;
-    let document = parsed(cell, answer.and_then(|(_, policy)| policy).as_deref())?;
+    let answer = settings(cell.session, &cell.target.region, DEFAULT_BUS).await?;
+    let document = parsed(cell, answer.and_then(|bus| bus.policy).as_deref())?;
     let ours: Vec<&str> = document.owned().filter_map(|statement| statement.sid.as_deref()).collect();
     Ok((!ours.is_empty()).then(|| Note {
         target: cell.target.clone(),
@@ -147,26 +173,25 @@ async fn left_behind(cell: &Cell<'_>) -> Result<Option<Note>, OpError> {
 async fn rules(cell: &Cell<'_>, bus: &str) -> Result<Vec<SdkRule>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut rules = Vec::new();
-    let mut token = None;
+    let mut pages = session.pages(region, "eventbridge", "ListRules");
     loop {
         let page = session
             .call(region, "eventbridge", "ListRules")
             .run(|| {
                 let list = session.eventbridge().list_rules().name_prefix(RULE_PREFIX).event_bus_name(bus);
-                send!(eventbridge, region, list.set_next_token(token.clone()))
+                send!(eventbridge, region, list.set_next_token(pages.token()))
             })
             .await?;
         rules.extend(page.rules.unwrap_or_default());
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok(rules);
         }
     }
 }
 
 async fn project(cell: &Cell<'_>, bus: &str, rule: &SdkRule) -> Result<Option<Found>, OpError> {
-    let name = rule.name().unwrap_or_default();
-    let arn = rule.arn().unwrap_or_default();
+    let name = cell.member("eventbridge", "ListRules", "a rule's name", rule.name())?;
+    let arn = cell.member("eventbridge", "ListRules", "a rule's ARN", rule.arn())?;
     let forwards = cell.declared.baseline.forwards();
     let declared = forwards.iter().any(|forward| name.strip_prefix(RULE_PREFIX) == Some(&forward.name));
     let tags = tags(cell, arn).await?;
@@ -189,12 +214,14 @@ async fn project(cell: &Cell<'_>, bus: &str, rule: &SdkRule) -> Result<Option<Fo
         role: rule.role_arn().map(str::to_owned),
         targets,
         other_targets,
+        managed_by: rule.managed_by().map(str::to_owned),
         tags,
     };
     Ok(Some(Found {
         address: Address::new(cell.target.clone(), Kind::EventbridgeRule, rule_address_name(bus, name)),
         arn: parse_arn(cell, "ListRules", arn)?,
-        ownership: if ours { Ownership::Ours } else { Ownership::Unmarked },
+        // A service's own is nobody's to take over, and says so itself.
+        ownership: if ours || rule.managed_by().is_some() { Ownership::Ours } else { Ownership::Unmarked },
         spec: Spec::EventbridgeRule(Box::new(spec)),
     }))
 }
@@ -205,24 +232,23 @@ type Targets = (BTreeMap<String, RuleTarget>, BTreeMap<String, String>);
 async fn targets(cell: &Cell<'_>, bus: &str, rule: &str) -> Result<Targets, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let (mut ours, mut others) = (BTreeMap::new(), BTreeMap::new());
-    let mut token = None;
+    let mut pages = session.pages(region, "eventbridge", "ListTargetsByRule");
     loop {
         let page = session
             .call(region, "eventbridge", "ListTargetsByRule")
             .run(|| {
                 let list = session.eventbridge().list_targets_by_rule().rule(rule).event_bus_name(bus);
-                send!(eventbridge, region, list.set_next_token(token.clone()))
+                send!(eventbridge, region, list.set_next_token(pages.token()))
             })
             .await?;
         for target in page.targets() {
-            if target.id().starts_with(TARGET_PREFIX) {
+            if [TOPIC_TARGET, BUS_TARGET].contains(&target.id()) {
                 ours.insert(target.id().to_owned(), seen_target(cell, target)?);
             } else {
                 others.insert(target.id().to_owned(), target.arn().to_owned());
             }
         }
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok((ours, others));
         }
     }
@@ -328,7 +354,7 @@ impl Bus {
     /// Writes the whole policy at once, and takes it away where nothing is left in it.
     async fn admit(&self, seen: &SharedPolicy, order: &Order<'_>) -> Result<(), OpError> {
         let (session, region, bus) = (order.session, &order.address.target.region, &order.address.name);
-        let now = policy(session, region, bus).await?.and_then(|(_, policy)| policy);
+        let now = settings(session, region, bus).await?.and_then(|bus| bus.policy);
         order.unchanged("PutPermission", seen, now.as_deref())?;
         if self.policy.document.statements.is_empty() {
             session
@@ -405,16 +431,16 @@ impl Write for Rule {
     async fn rivals(&self, order: &Order<'_>) -> Result<Vec<String>, OpError> {
         let (session, region) = (order.session, &order.address.target.region);
         let (bus, _) = bus_and_rule(order.address);
-        let (mut names, mut token) = (Vec::new(), None);
+        let mut names = Vec::new();
+        let mut pages = session.pages(region, "eventbridge", "ListRules");
         loop {
             let list = session.eventbridge().list_rules().event_bus_name(bus);
             let page = session
                 .call(region, "eventbridge", "ListRules")
-                .run(|| send!(eventbridge, region, list.clone().set_next_token(token.clone())))
+                .run(|| send!(eventbridge, region, list.clone().set_next_token(pages.token())))
                 .await?;
             names.extend(page.rules().iter().filter_map(|rule| Some(format!("rule `{}`", rule.name()?))));
-            token = page.next_token;
-            if token.is_none() {
+            if !pages.turn(page.next_token)? {
                 return Ok(names);
             }
         }

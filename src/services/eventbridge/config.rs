@@ -35,6 +35,8 @@ pub struct Forward {
     pub what: Selected,
     /// What a person gets to read instead of the event; `None` passes the event on as it is.
     pub transform: Option<Transform>,
+    /// Whether the rules get AWS's read-only management events, too.
+    pub read_only_events: bool,
 }
 
 /// What is selected.
@@ -63,7 +65,8 @@ pub enum Preset {
     GuarddutyFindings,
     /// Compliance changes, both ways, of the declared Config rules and no others.
     ConfigCompliance,
-    /// The root user signs in, or calls.
+    /// The root user signs in, or calls what changes something. What it only reads (calls that begin with Get, List or
+    /// Describe) is heard with `read_only_events` alone.
     RootLogin,
     /// A user signs in to the console without a second factor.
     ConsoleLoginWithoutMfa,
@@ -117,6 +120,9 @@ pub(crate) struct RawForward {
     pub minimum_severity: Option<At<f64>>,
     /// An event pattern of one's own, as JSON.
     pub pattern: Option<At<String>>,
+    /// Whether AWS's read-only management events reach the rules, too: calls whose names begin with Get, List or
+    /// Describe. EventBridge keeps them from a rule otherwise; they are many. Default: false.
+    pub read_only_events: Option<At<bool>>,
     /// What a message says instead of the event. Default: the preset's own line; for a pattern, the event as it is.
     pub transform: Option<Section<RawTransform>>,
     /// Whether messages carry the event as it is, where a preset would make a line of it. Default: false.

@@ -7,9 +7,14 @@ use serde_json::Value;
 
 use super::RULE_PREFIX;
 use super::config::{Forward, Preset, RawForward, RawTransform, Selected, Transform, is_name};
+use super::overlap::may_both_match;
 use super::pattern;
-use crate::config::{At, Context, Findings, Overridable, Section, did_you_mean, table_name};
+use super::read_only::{Share, share};
+use crate::config::{
+    At, Context, Findings, JsonFault, Overridable, Problem, Section, did_you_mean, read_json, table_name,
+};
 use crate::model::Region;
+use crate::services::cloudtrail::config::ManagementEvents;
 
 /// How many paths an input transformer takes (EventBridge API Reference, `InputTransformer`).
 const MOST_PATHS: usize = 100;
@@ -49,8 +54,42 @@ pub(crate) fn check_forwards(
         }
         all.push((forward, span));
     }
+    if context.raw.notify.is_some() {
+        warn_of_overlaps(&all, findings);
+    }
     whole.then(|| all.into_iter().map(|(forward, _)| forward).collect())
 }
+
+/// Warns of patterns of one's own that can match what another selection matches, too. Presets leave out what another one
+/// tells of.
+fn warn_of_overlaps(all: &[(Forward, Range<usize>)], findings: &mut Findings) {
+    let pattern = |forward: &Forward| match &forward.what {
+        Selected::Pattern(pattern) => pattern.clone(),
+        Selected::Preset { preset, minimum_severity } => preset.pattern(*minimum_severity, &ANY_RULE.into()),
+    };
+    let is_own = |forward: &Forward| matches!(forward.what, Selected::Pattern(_));
+    for (index, (forward, span)) in all.iter().enumerate().filter(|(_, (forward, _))| is_own(forward)) {
+        let others =
+            all.iter().enumerate().filter(|(other, (with, _))| *other < index || (*other > index && !is_own(with)));
+        let meeting: Vec<String> = others
+            .filter(|(_, (other, _))| may_both_match(&pattern(forward), &pattern(other)))
+            .map(|(_, (other, _))| format!("`{}`", other.name))
+            .collect();
+        if meeting.is_empty() {
+            continue;
+        }
+        findings
+            .warning(
+                span.clone(),
+                format!("one event can be told of by `{}` and by {}", forward.name, meeting.join(", ")),
+            )
+            .label("both match it, and it is forwarded by both: up to four messages")
+            .help("let the pattern leave out what the others select, such as by `eventName` or `errorCode`");
+    }
+}
+
+/// What stands for the names of AWS Config rules, which say nothing about other patterns.
+const ANY_RULE: [&str; 1] = ["any"];
 
 fn check_forward(
     at: &Section<RawForward>,
@@ -69,7 +108,13 @@ fn check_forward(
             return None;
         }
         (Some(preset), None) => check_preset(at, preset, context, findings),
-        (None, Some(pattern)) => check_pattern(pattern, findings).map(Selected::Pattern),
+        (None, Some(pattern)) => {
+            let checked = check_pattern(pattern, findings);
+            if let Some(checked) = &checked {
+                warn_of_unheard(at, pattern, checked, context, findings);
+            }
+            checked.map(Selected::Pattern)
+        }
         (None, None) => {
             if !struck(findings, "preset") && !struck(findings, "pattern") {
                 let presets: Vec<&str> = Preset::ALL.iter().map(|preset| preset.as_str()).collect();
@@ -90,9 +135,75 @@ fn check_forward(
             .help("take this line out");
         return None;
     }
+    let read_only_events = at.read_only_events.as_ref().filter(|asked| ***asked);
+    if let (Some(asked), Some(preset)) = (read_only_events, &at.preset)
+        && **preset != Preset::RootLogin
+    {
+        findings
+            .error(asked.span(), "`read_only_events` has no effect here")
+            .label(format!("`{}` selects no calls that begin with Get, List or Describe", preset.as_str()))
+            .help("take this line out");
+        return None;
+    }
+    if let Some(asked) = read_only_events {
+        warn_of_unrecorded(asked.span(), context, findings);
+    }
+    let read_only_events = read_only_events.is_some();
     let name = check_forward_name(at, path, findings);
     let transform = check_message(at, context, findings);
-    Some(Forward { name: name?, what: what?, transform: transform? })
+    Some(Forward { name: name?, what: what?, transform: transform?, read_only_events })
+}
+
+/// Warns of what a pattern asks for and EventBridge keeps from the rule.
+fn warn_of_unheard(
+    at: &Section<RawForward>,
+    pattern: &At<String>,
+    checked: &Value,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    const HELP: &str = "say `read_only_events = true` in this [[events.forward]]; such calls are many, and what is \
+                        forwarded is billed: let the pattern say which";
+    let asked = at.read_only_events.as_ref().is_some_and(|asked| **asked);
+    let place = |name: &str| {
+        let quoted = format!("\"{name}\"");
+        pattern.find(&quoted).map_or_else(|| pattern.span(), |start| place_in(pattern, start, quoted.len()))
+    };
+    match share(checked) {
+        Share::All if !asked => {
+            findings
+                .warning(pattern.span(), "no event reaches this rule")
+                .label("read-only management events (Get, List, Describe) only, which EventBridge keeps from rules")
+                .help(HELP);
+            warn_of_unrecorded(pattern.span(), context, findings);
+        }
+        Share::Some { named } if !asked && !named.is_empty() => {
+            findings
+                .warning(place(&named[0]), format!("{} does not reach this rule", named.join(", ")))
+                .label("a read-only management event (Get, List, Describe), which EventBridge keeps from rules")
+                .help(HELP);
+        }
+        Share::Nothing if asked => {
+            let span = at.read_only_events.as_ref().map_or_else(|| at.span(), At::span);
+            findings
+                .warning(span, "`read_only_events` has no effect here")
+                .label("the pattern selects no call that begins with Get, List or Describe")
+                .help("take this line out");
+        }
+        _ => {}
+    }
+}
+
+/// Warns where the trail does not record what is asked for.
+fn warn_of_unrecorded(span: Range<usize>, context: &Context<'_>, findings: &mut Findings) {
+    let Some(said) = context.raw.cloudtrail.as_ref().and_then(|trail| trail.management_events.as_ref()) else { return };
+    if **said == ManagementEvents::Write {
+        findings
+            .warning(span, "the trail does not record read-only calls")
+            .label("EventBridge hears of calls only what a trail records")
+            .also(said.span(), "changes alone are recorded")
+            .help("record all management events: leave `management_events` out of [cloudtrail]");
+    }
 }
 
 fn check_forward_name(at: &Section<RawForward>, path: &str, findings: &mut Findings) -> Option<String> {
@@ -187,13 +298,14 @@ fn check_severity(at: &At<f64>, findings: &mut Findings) -> Option<u32> {
 
 /// Checks a pattern of one's own.
 fn check_pattern(at: &At<String>, findings: &mut Findings) -> Option<Value> {
-    let value: Value = match serde_json::from_str(at) {
+    let value = match read_json(at) {
         Ok(value) => value,
-        Err(error) => {
-            let place = place_in(at, offset(at, error.line(), error.column()), 1);
-            findings
-                .error(place, "this pattern is not JSON")
-                .label(plain(&error.to_string()))
+        Err(fault) if fault.twice => {
+            report(at, &fault, "this pattern", findings).help("make one list of the two");
+            return None;
+        }
+        Err(fault) => {
+            report(at, &fault, "this pattern", findings)
                 .help("an event pattern reads {\"source\": [\"aws.ec2\"]}; put it between ''' and '''");
             return None;
         }
@@ -230,19 +342,18 @@ fn check_pattern(at: &At<String>, findings: &mut Findings) -> Option<Value> {
     Some(pattern::canonical(&value))
 }
 
-/// serde_json's message without the place, which is shown.
-fn plain(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
-}
-
-/// The byte of a text that a line and a column, both from 1, point at.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    (start + column.saturating_sub(1)).min(text.len())
+/// Says what is wrong with a JSON text, and where.
+fn report<'f>(at: &At<String>, fault: &JsonFault, what: &str, findings: &'f mut Findings) -> &'f mut Problem {
+    let message = match fault.twice {
+        true => format!("{what} has a key twice in one object: of the two, every reader keeps another"),
+        false => format!("{what} is not JSON"),
+    };
+    findings.error(place_in(at, fault.at, 1), message).label(fault.what.clone())
 }
 
 /// The place in the file of some bytes of a value. What surrounds the value is told by its length: quotation marks
 /// alone in a literal string, and a line break, too, where one follows them; a value with escapes is shown as a whole.
+/// A place in the middle of a character is widened to all of it.
 fn place_in(at: &At<String>, start: usize, length: usize) -> Range<usize> {
     let whole = at.span();
     let opening = match whole.len().checked_sub(at.len()) {
@@ -251,8 +362,9 @@ fn place_in(at: &At<String>, start: usize, length: usize) -> Range<usize> {
         Some(7) => 4,
         _ => return whole,
     };
-    let start = (whole.start + opening + start).min(whole.end);
-    start..(start + length).min(whole.end)
+    let (start, end) = (at.floor_char_boundary(start), at.ceil_char_boundary(start + length));
+    let first = (whole.start + opening + start).min(whole.end);
+    first..(first + (end - start)).min(whole.end)
 }
 
 /// Checks what a message says; `Some(None)` is the event as it is.
@@ -304,11 +416,10 @@ fn check_transform(at: &Section<RawTransform>, findings: &mut Findings) -> Optio
             findings.error(name.span(), "no part of an event can be called this").label(fault);
             whole = false;
         }
-        let is_path = *path.as_str() == *"$" || path.starts_with("$.");
-        if !is_path || path.contains(['[', ' ']) || path.len() > 256 {
-            findings
-                .error(path.span(), format!("`{}` is not a path into an event", path.as_str()))
-                .label("$ and names after dots are expected, without brackets: $.detail.eventName");
+        if !is_path(path) {
+            findings.error(path.span(), format!("`{}` is not a path into an event", path.as_str())).label(
+                "$, names after dots, and indices are expected: $.detail.eventName, $.resources[0], $.resources[*]",
+            );
             whole = false;
         }
         paths.insert(name.to_string(), path.to_string());
@@ -321,11 +432,69 @@ fn check_transform(at: &Section<RawTransform>, findings: &mut Findings) -> Optio
         findings.error(at.span(), "`template` is missing in `transform`").label("needs `template`");
         return None;
     };
-    if let Some((fault, help)) = template_fault(template, &paths) {
+    if template.trim().starts_with('{')
+        && template_fault(template, &paths).is_none()
+        && let Err(fault) = read_json(&filled(template))
+    {
+        report(template, &fault, "this template", findings)
+            .help("a placeholder stands for a value, as <name>, or within a text, as \"… <name> …\"");
+        whole = false;
+    } else if let Some((fault, help)) = template_fault(template, &paths) {
         findings.error(template.span(), "AWS would refuse this template").label(fault).maybe_help(help);
         whole = false;
     }
     whole.then(|| Transform { paths, template: template.to_string() })
+}
+
+/// Whether a text is a path that EventBridge reads: dot notation with names, array indices and wildcards (EventBridge
+/// User Guide, "Amazon EventBridge input transformation"). Names in brackets are JSON Path and not among these
+/// (EventBridge API Reference, `InputTransformer`: dot notation, not bracket notation).
+fn is_path(path: &str) -> bool {
+    let Some(mut rest) = path.strip_prefix('$').filter(|_| path.len() <= 256) else { return false };
+    while !rest.is_empty() {
+        rest = if let Some(after) = rest.strip_prefix('.') {
+            let end = after.find(['.', '[']).unwrap_or(after.len());
+            let name = &after[..end];
+            let odd = |c: char| c.is_whitespace() || c.is_control() || "*]()?@'\"".contains(c);
+            if name.is_empty() || (name != "*" && name.contains(odd)) {
+                return false;
+            }
+            &after[end..]
+        } else {
+            let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) else {
+                return false;
+            };
+            let is_index = !index.is_empty() && index.len() <= 6 && index.chars().all(|c| c.is_ascii_digit());
+            if index != "*" && !is_index {
+                return false;
+            }
+            after
+        };
+    }
+    true
+}
+
+/// A template with a value of the same length in place of each placeholder that stands for one.
+fn filled(template: &str) -> String {
+    let (mut out, mut rest, mut quoted, mut escaped) = (String::new(), template, false, false);
+    while let Some(letter) = rest.chars().next() {
+        let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
+        if let Some(name) = name.filter(|name| !quoted && is_placeholder(name)) {
+            out.push('0');
+            out.push_str(&" ".repeat(name.len() + 1));
+            rest = &rest[name.len() + 2..];
+            continue;
+        }
+        quoted ^= letter == '"' && !escaped;
+        escaped = letter == '\\' && !escaped;
+        out.push(letter);
+        rest = &rest[letter.len_utf8()..];
+    }
+    out
+}
+
+fn is_placeholder(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 /// What is wrong with a template, and how to go on.
@@ -338,9 +507,9 @@ fn template_fault(template: &str, paths: &BTreeMap<String, String>) -> Option<(S
         return Some((format!("{chars} characters, and {MOST_TEMPLATE_CHARS} are the most"), None));
     }
     let named = template.split('<').skip(1).filter_map(|rest| rest.split_once('>').map(|(name, _)| name));
-    let is_word =
-        |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    let unknown = named.filter(is_word).find(|name| !name.starts_with("aws.events.") && !paths.contains_key(*name));
+    let unknown = named
+        .filter(|name| is_placeholder(name))
+        .find(|name| !name.starts_with("aws.events.") && !paths.contains_key(*name));
     if let Some(unknown) = unknown {
         let help = did_you_mean(unknown, paths.keys().map(String::as_str));
         let help = help.unwrap_or_else(|| format!("add it to `paths`: {unknown} = \"$.detail.…\""));

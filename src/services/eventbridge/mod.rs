@@ -5,13 +5,18 @@
 //! (EventBridge User Guide, "Sending and receiving events between AWS accounts"), so that nothing comes in between. The
 //! security account's own events are matched where they happen, on its default bus, and are sent nowhere.
 
+mod apart;
 pub mod config;
 mod forward;
+mod overlap;
 mod pattern;
 mod policy;
 mod preset;
+mod read_only;
 mod rules;
 mod spec;
+#[cfg(any(feature = "aws", test))]
+mod stranger;
 
 #[cfg(feature = "aws")]
 pub(super) mod aws;
@@ -29,5 +34,9 @@ pub(super) const DEFAULT_BUS: &str = "default";
 /// What the names of our rules begin with.
 pub(super) const RULE_PREFIX: &str = "baseline-";
 
-/// What the ids of our targets begin with; other targets of our rules are somebody's, and stay.
-pub(super) const TARGET_PREFIX: &str = "baseline";
+/// The id of the target that tells the topic.
+pub(super) const TOPIC_TARGET: &str = "baseline-topic";
+
+/// The id of the target that sends to the receiving bus. Targets of any other id on our rules are somebody's, whatever
+/// they are called, and stay.
+pub(super) const BUS_TARGET: &str = "baseline-bus";

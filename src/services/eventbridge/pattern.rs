@@ -168,13 +168,11 @@ fn operation_fault(operation: &Map<String, Value>, path: &[String]) -> Option<Pa
     let expected = match operator.as_str() {
         "prefix" | "suffix" => (!is_text(operand) && !folded(operand)).then_some("a text"),
         "equals-ignore-case" => (!is_text(operand)).then_some("a text"),
-        "wildcard" => {
-            let plain = operand.as_str().is_some_and(|text| !text.contains("**"));
-            (!plain).then_some("a text, with no two stars in a row,")
-        }
+        "wildcard" => (!operand.as_str().is_some_and(is_wildcard)).then_some(WILDCARD),
         "exists" => (!operand.is_boolean()).then_some("true or false"),
         "cidr" => (!operand.as_str().is_some_and(is_network)).then_some("a network such as \"10.0.0.0/8\""),
         "numeric" => (!is_range(operand)).then_some("a list such as [\">\", 0, \"<=\", 5]"),
+        "anything-but" if has_bad_wildcard(operand) => Some(WILDCARD),
         "anything-but" => (!is_excluded(operand)).then_some("a value, a list of values, or one more operator"),
         unknown => {
             let help =
@@ -184,6 +182,34 @@ fn operation_fault(operation: &Map<String, Value>, path: &[String]) -> Option<Pa
         }
     };
     expected.map(|expected| here(path, format!("{expected} is expected after `{operator}`")))
+}
+
+/// What is expected after `wildcard`.
+const WILDCARD: &str = "a text in which no two stars follow each other and a backslash stands before a star or another \
+                        backslash only";
+
+/// Whether a text can stand after `wildcard`: `*` is any text, `\*` and `\\` are those characters themselves (EventBridge
+/// User Guide, "Comparison operators", "Wildcard"; AWS's own matcher, event-ruler, reads it so).
+fn is_wildcard(text: &str) -> bool {
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' if letters.peek() == Some(&'*') => return false,
+            '\\' if !matches!(letters.next(), Some('*' | '\\')) => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Whether an operand of `anything-but` is a wildcard that AWS refuses.
+fn has_bad_wildcard(operand: &Value) -> bool {
+    let texts = match operand.get("wildcard") {
+        Some(Value::Array(texts)) => texts.iter().collect(),
+        Some(text) => vec![text],
+        None => Vec::new(),
+    };
+    texts.into_iter().filter_map(Value::as_str).any(|text| !is_wildcard(text))
 }
 
 fn is_network(text: &str) -> bool {

@@ -7,12 +7,13 @@ use crate::model::{AccountId, Address, Region, Target};
 use crate::policy::{BUS_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
 use crate::services::{Declared, Kind};
 
-/// The forms a bus policy can take, tightest first; the first that fits EventBridge's 10,240 characters is used.
+/// The one form a bus policy takes, within EventBridge's 10,240 characters.
 ///
-/// The second works because EventBridge forwards with the sender's role, so that the request is a signed one: such a
-/// request carries `aws:PrincipalAccount` (IAM User Guide, "AWS global condition context keys").
-const FORMS: [&str; 2] =
-    ["the accounts by their root principals", "everyone who belongs to one of the accounts, by a condition"];
+/// Accounts stand in a condition and not among the principals: whether EventBridge refuses a whole policy that names the
+/// root of an account that is closed, as S3 and KMS do, is documented nowhere. The condition holds because EventBridge
+/// forwards with the sender's role, so that the request is a signed one: such a request carries `aws:PrincipalAccount` (IAM
+/// User Guide, "AWS global condition context keys").
+const FORMS: [&str; 1] = ["everyone who belongs to one of the accounts, by a condition"];
 
 /// The accounts that send: all that get the baseline, and those that are not dropped yet, without the security account.
 pub(in crate::services) fn senders(declared: &Declared<'_>) -> BTreeSet<AccountId> {
@@ -44,8 +45,7 @@ pub(super) fn arn(declared: &Declared<'_>, bus: &Address) -> String {
     format!("arn:{}:events:{region}:{account}:event-bus/{}", declared.profiles.partition, bus.name)
 }
 
-/// Our statements in the tightest form that fits beside what other people wrote, or in the smallest; none where nobody
-/// sends.
+/// Our statements; none where nobody sends.
 pub(super) fn statements(declared: &Declared<'_>, bus: &Address) -> Vec<Statement> {
     chosen(declared, bus).map_or_else(|| by_condition(declared, bus), |(_, policy)| policy.statements)
 }
@@ -59,20 +59,12 @@ pub(in crate::services) fn policy_form(declared: &Declared<'_>, bus: &Address) -
 fn chosen(declared: &Declared<'_>, bus: &Address) -> Option<(usize, Policy)> {
     let exclusive = declared.baseline.events.as_ref().is_some_and(|events| events.exclusive);
     let taken = declared.shared.taken(bus, exclusive);
-    let forms = [by_principal(declared, bus), by_condition(declared, bus)];
-    first_that_fits(forms.map(Policy::new), BUS_POLICY_MAX_BYTES.saturating_sub(taken))
+    let form = Policy::new(by_condition(declared, bus));
+    first_that_fits([form], BUS_POLICY_MAX_BYTES.saturating_sub(taken))
 }
 
 fn statement(declared: &Declared<'_>, bus: &Address) -> Statement {
     Statement::allow("BaselineForward", ["events:PutEvents"]).on([arn(declared, bus)])
-}
-
-fn by_principal(declared: &Declared<'_>, bus: &Address) -> Vec<Statement> {
-    let senders = senders(declared);
-    if senders.is_empty() {
-        return Vec::new();
-    }
-    vec![statement(declared, bus).for_account_roots(declared.profiles.partition, senders)]
 }
 
 fn by_condition(declared: &Declared<'_>, bus: &Address) -> Vec<Statement> {

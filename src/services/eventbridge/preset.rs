@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::config::{Preset, Transform};
+use super::read_only::API_CALL;
 use crate::model::Partition;
 
 /// Every call that creates, changes or deletes a security group (EC2 API Reference, "Actions").
@@ -21,6 +22,9 @@ const SECURITY_GROUP_CALLS: [&str; 11] = [
     "UpdateSecurityGroupRuleDescriptionsEgress",
     "UpdateSecurityGroupRuleDescriptionsIngress",
 ];
+
+/// The calls among them that can open one to the world.
+pub(super) const OPENING_CALLS: [&str; 2] = ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"];
 
 /// The calls after which a trail records less, or elsewhere (CloudTrail API Reference, "Actions").
 const TRAIL_CALLS: [&str; 5] =
@@ -49,7 +53,6 @@ const IAM_CHANGES: [&str; 18] = [
     "Upload",
 ];
 
-const API_CALL: &str = "AWS API Call via CloudTrail";
 const SIGN_IN: &str = "AWS Console Sign In via CloudTrail";
 
 impl Preset {
@@ -222,7 +225,7 @@ fn open_to_world() -> Value {
         }}})
     };
     json!({
-        "eventName": ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"],
+        "eventName": OPENING_CALLS,
         // What was refused, or only tried with DryRun, opened nothing.
         "errorCode": [{"exists": false}],
         "$or": [

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::apart;
 use super::config::{Events, Forward, Preset, Selected};
 use super::pattern::{QUOTA_CHARS, canonical, length};
 use super::policy::{self, address, senders};
+use super::read_only;
 use super::spec::{Bus, Rule, RuleTarget, rule_address_name};
-use super::{DEFAULT_BUS, RULE_PREFIX, TARGET_PREFIX};
+use super::{BUS_TARGET, DEFAULT_BUS, RULE_PREFIX, TOPIC_TARGET};
 use crate::config::Overridable;
 use crate::model::{AccountId, Address, Arn, Region, Target};
 use crate::services::{
@@ -207,7 +209,11 @@ impl Scene<'_> {
     fn bus(&self, bus: &Address) -> Spec {
         let statements = policy::statements(self.declared, bus);
         let tags = if bus.name == DEFAULT_BUS { Tags::new() } else { our_tags(self.declared.baseline) };
-        Spec::EventbridgeBus(Box::new(Bus { policy: SharedPolicy::ours(statements, self.events.exclusive), tags }))
+        Spec::EventbridgeBus(Box::new(Bus {
+            policy: SharedPolicy::ours(statements, self.events.exclusive),
+            kms_key: None,
+            tags,
+        }))
     }
 
     /// A rule of the security account, which tells the topic where there is one.
@@ -227,7 +233,7 @@ impl Scene<'_> {
             Some(RuleTarget::new(Reference::Is(arn), None, forward.transform.clone()))
         });
         requires.extend(topic);
-        let targets = target.map(|target| (format!("{TARGET_PREFIX}-topic"), target)).into_iter().collect();
+        let targets = target.map(|target| (TOPIC_TARGET.to_owned(), target)).into_iter().collect();
         let place = Target::new(self.security(), on.region.clone());
         self.rule(
             forward,
@@ -250,7 +256,7 @@ impl Scene<'_> {
                 let target = RuleTarget::new(Reference::Is(arn), Some(Reference::To(role.clone())), None);
                 let written = Written {
                     description: format!("Forwards {} to the security account", forward.name),
-                    targets: BTreeMap::from([(format!("{TARGET_PREFIX}-bus"), target)]),
+                    targets: BTreeMap::from([(BUS_TARGET.to_owned(), target)]),
                     requires: vec![bus.clone(), role.clone()],
                 };
                 let rule = Address::new(place.target(region), Kind::EventbridgeRule, name(DEFAULT_BUS, forward));
@@ -310,11 +316,12 @@ impl Scene<'_> {
         let rule = Rule {
             pattern: canonical(&pattern),
             schedule: None,
-            state: "ENABLED".to_owned(),
+            state: read_only::state(forward.read_only_events).to_owned(),
             description: Some(description),
             role: None,
             targets,
             other_targets: BTreeMap::new(),
+            managed_by: None,
             tags: our_tags(self.declared.baseline),
         };
         Desired { obstacle, ..Desired::new(address, Spec::EventbridgeRule(Box::new(rule)), requires) }
@@ -337,7 +344,11 @@ impl Scene<'_> {
             return None;
         }
         let patterns = selected(forward, || config::rule_names(self.declared, target).into_iter().collect())?;
-        let apart = patterns.into_iter().map(|pattern| (self.without_root(forward, pattern), true));
+        let root = self.sends(Preset::RootLogin);
+        let apart = patterns.into_iter().map(|pattern| match preset_of(forward) {
+            Some(preset) if root => (apart::sent_without_root(preset, pattern), true),
+            _ => (pattern, true),
+        });
         Some(as_warned(forward, first_of(apart.collect())))
     }
 
@@ -346,26 +357,21 @@ impl Scene<'_> {
         self.events.forward.iter().any(|forward| preset_of(forward) == Some(preset))
     }
 
-    /// What is left of a preset's pattern once the root user's doings are forwarded by a rule of their own: an event that
-    /// two rules of an account match would be forwarded twice, and both copies told of by both rules of the security
-    /// account, which match what is forwarded and not how.
-    fn without_root(&self, forward: &Forward, mut pattern: Value) -> Value {
-        if !self.sends(Preset::RootLogin) {
-            return pattern;
+    /// The accounts whose events a rule of the security account hears: those that send them, and on the default bus its
+    /// own.
+    fn hears(&self, forward: &Forward, on: &On<'_>) -> BTreeSet<AccountId> {
+        let mut accounts = if on.bus == self.events.bus { self.senders_of(forward) } else { BTreeSet::new() };
+        if on.bus == DEFAULT_BUS && self.tells_own(forward, on.region) {
+            accounts.insert(self.security());
         }
-        match preset_of(forward) {
-            Some(Preset::ConsoleLoginWithoutMfa) => {
-                pattern["detail"]["userIdentity"]["type"] = json!(["IAMUser"]);
-            }
-            Some(Preset::SecurityGroupChanges | Preset::CloudtrailTampering | Preset::IamChanges) => {
-                pattern["detail"]["$or"] = json!([
-                    {"userIdentity": {"type": [{"anything-but": ["Root"]}]}},
-                    {"userIdentity": {"invokedBy": [{"exists": true}]}},
-                ]);
-            }
-            _ => {}
-        }
-        pattern
+        accounts
+    }
+
+    /// Whether a preset is told of for all of these accounts.
+    fn tells(&self, preset: Preset, accounts: &BTreeSet<AccountId>, on: &On<'_>) -> bool {
+        let mut told =
+            self.declared.baseline.forwards().into_iter().filter(|forward| preset_of(forward) == Some(preset));
+        told.any(|forward| accounts.is_subset(&self.hears(forward, on)))
     }
 
     /// What a rule of the security account matches: what is forwarded, from the declared accounts, and on the default
@@ -382,10 +388,10 @@ impl Scene<'_> {
         {
             return None;
         }
-        let mut accounts = if receives { self.senders_of(forward) } else { BTreeSet::new() };
+        let mut accounts = self.hears(forward, on);
         // As their administrator it sees its own findings, too, whatever it says of `baseline`.
         let administers = findings && self.is_forwarded_by_security(forward);
-        if on.bus == DEFAULT_BUS && (self.tells_own(forward, on.region) || administers) {
+        if on.bus == DEFAULT_BUS && administers {
             accounts.insert(self.security());
         }
         if findings {
@@ -400,7 +406,13 @@ impl Scene<'_> {
             // Nobody sends, and nothing of its own counts: a list without accounts would be no pattern at all.
             return None;
         }
-        let patterns = selected(forward, || self.rule_names(&accounts, on))?;
+        let mut patterns = selected(forward, || self.rule_names(&accounts, on))?;
+        if let Some(preset) = preset_of(forward) {
+            // What several rules match is forwarded once, and told of once.
+            let tells = |other: Preset| other != preset && self.tells(other, &accounts, on);
+            let (root, open) = (tells(Preset::RootLogin), tells(Preset::SecurityGroupOpenToWorld));
+            patterns = patterns.into_iter().map(|pattern| apart::told(preset, pattern, root, open)).collect();
+        }
         let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
         // In the administrator's account the event says its own id, and the finding whose it is.
         let pin = |pattern: &Value| match (findings && on.bus == DEFAULT_BUS, pattern.get("account")) {
@@ -517,7 +529,7 @@ mod tests {
 
     fn compliance() -> Forward {
         let what = Selected::Preset { preset: Preset::ConfigCompliance, minimum_severity: None };
-        Forward { name: "config-compliance".to_owned(), what, transform: None }
+        Forward { name: "config-compliance".to_owned(), what, transform: None, read_only_events: false }
     }
 
     #[test]

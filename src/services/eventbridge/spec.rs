@@ -10,12 +10,15 @@ use crate::policy::BUS_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
 use crate::services::{About, Kept, Reference, Resource, Tags, Terms, keep_tags};
 
-/// The bus that receives what other accounts forward, as far as this tool decides about it: its key, archive,
-/// dead-letter queue and description stay as they are.
+/// The bus that receives what other accounts forward, as far as this tool decides about it: its archive, dead-letter
+/// queue and description stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bus {
     /// Who may put events on it.
     pub policy: SharedPolicy,
+    /// The key that somebody encrypted it with; AWS's own where there is none. It stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Its tags; none on the default bus, which nobody made.
     pub tags: Tags,
 }
@@ -28,6 +31,7 @@ impl Resource for Bus {
 
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
+        self.kms_key.clone_from(&seen.kms_key);
         keep_tags(&mut self.tags, &seen.tags);
         Vec::new()
     }
@@ -70,6 +74,9 @@ pub struct Rule {
     pub targets: BTreeMap<String, RuleTarget>,
     /// ARNs of the targets that other people put on the rule, by their ids: they stay.
     pub other_targets: BTreeMap<String, String>,
+    /// The AWS service that made the rule and alone may change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -109,6 +116,15 @@ impl Resource for Rule {
     }
 
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+        if let Some(service) = &seen.managed_by {
+            let kept = Kept {
+                // EventBridge API Reference, `PutRule` and `PutTargets`: ManagedRuleException.
+                reason: format!("{service} made and manages a rule of this name: nobody else may change it"),
+                hint: "give the [[events.forward]] another `name`: the rules are called by it".to_owned(),
+            };
+            self.clone_from(seen);
+            return vec![kept];
+        }
         keep_tags(&mut self.tags, &seen.tags);
         self.other_targets.clone_from(&seen.other_targets);
         for (id, target) in &mut self.targets {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::features::{
-    ADDITIONAL, ADDITIONAL_OF_EKS, DETECTOR_FEATURES, EKS_RUNTIME_MONITORING, FOUNDATIONAL, RUNTIME_MONITORING,
+    ADDITIONAL, DETECTOR_FEATURES, EKS_RUNTIME_MONITORING, FOUNDATIONAL, RUNTIME_MONITORING, is_eks_alone, parent,
 };
 use crate::config::{Account, At, Context, Duty, Findings, Overridable, Section, closest};
 use crate::model::Region;
@@ -26,6 +26,8 @@ pub struct GuardDuty {
     pub allow_disable: bool,
     /// Whether the security account administers the others' detectors, by invitation.
     pub membership: bool,
+    /// Whether members whose address could not be verified are invited again with the same one.
+    pub invite_again: bool,
 }
 
 /// Threat detection in every Region of every account.
@@ -49,6 +51,9 @@ pub(crate) struct RawGuardDuty {
     /// Whether the security account administers the other accounts' detectors, by invitation; each account needs its
     /// `email` in profiles.toml. Default: false.
     pub membership: Option<At<bool>>,
+    /// Whether an account whose e-mail address GuardDuty could not verify is invited again with the address as it is, in
+    /// every run until it is verified: for when the account's own address was the wrong one. Default: false.
+    pub invite_again: Option<At<bool>>,
 }
 
 /// How often findings that occur again are published.
@@ -113,6 +118,7 @@ pub(crate) fn check_guardduty(
         publish,
         allow_disable: raw.allow_disable.as_ref().is_some_and(|at| **at),
         membership,
+        invite_again: raw.invite_again.as_ref().is_some_and(|at| **at),
     })
 }
 
@@ -157,8 +163,10 @@ pub(crate) fn check_features(
         let is_wanted = |(name, _): &(&At<String>, &At<bool>)| name.as_str() == wanted;
         table.iter().find(is_wanted).or_else(|| below.and_then(|below| below.iter().find(is_wanted)))
     };
-    // GuardDuty API Reference, `DetectorFeatureConfiguration`: one of the two, never both.
-    if let (Some((eks, _)), Some((all, _))) = (given(EKS_RUNTIME_MONITORING), given(RUNTIME_MONITORING)) {
+    // GuardDuty API Reference, `DetectorFeatureConfiguration`: one of the two, never both. One of them off is no matter:
+    // a request that would name both is sent in two.
+    let on = |name: &str| given(name).filter(|(_, on)| ***on);
+    if let (Some((eks, _)), Some((all, _))) = (on(EKS_RUNTIME_MONITORING), on(RUNTIME_MONITORING)) {
         findings
             .error(eks.span(), format!("`{EKS_RUNTIME_MONITORING}` and `{RUNTIME_MONITORING}` exclude each other"))
             .label("GuardDuty refuses both together")
@@ -168,16 +176,18 @@ pub(crate) fn check_features(
     } else {
         for name in ADDITIONAL {
             let Some((at, on)) = given(name) else { continue };
-            let parent = if ADDITIONAL_OF_EKS == name && given(RUNTIME_MONITORING).is_none() {
-                given(EKS_RUNTIME_MONITORING)
-            } else {
-                given(RUNTIME_MONITORING)
-            };
+            let whole_table: BTreeMap<String, bool> = [EKS_RUNTIME_MONITORING, RUNTIME_MONITORING]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), **given(name)?.1)))
+                .collect();
+            let needed = parent(name, is_eks_alone(&whole_table));
+            let parent = given(needed);
             if **on && !parent.is_some_and(|(_, parent)| **parent) {
+                let needed = if needed == EKS_RUNTIME_MONITORING { RUNTIME_MONITORING } else { needed };
                 let problem = findings
-                    .error(at.span(), format!("`{name}` has no effect without `{RUNTIME_MONITORING}`"))
-                    .label("it installs the agent of a feature that is not declared on")
-                    .help(format!("add `{RUNTIME_MONITORING} = true`, or take this line out"));
+                    .error(at.span(), format!("`{name}` has no effect without `{needed}`"))
+                    .label("it is part of a feature that is not declared on")
+                    .help(format!("add `{needed} = true`, or take this line out"));
                 if let Some((parent, _)) = parent {
                     problem.also(parent.span(), "off here");
                 }
@@ -190,7 +200,8 @@ pub(crate) fn check_features(
 
 /// Two declared features that GuardDuty refuses together, the one that the other covers first.
 pub(crate) fn features_exclude_each_other(features: &BTreeMap<String, bool>) -> Option<(&'static str, &'static str)> {
-    let both = features.contains_key(EKS_RUNTIME_MONITORING) && features.contains_key(RUNTIME_MONITORING);
+    let on = |name: &str| features.get(name) == Some(&true);
+    let both = on(EKS_RUNTIME_MONITORING) && on(RUNTIME_MONITORING);
     both.then_some((EKS_RUNTIME_MONITORING, RUNTIME_MONITORING))
 }
 

@@ -7,16 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::spec::{administers, administrator_sees_findings_of, detector};
 use crate::config::{Account, Overridable};
 use crate::model::{AccountId, Address, Target};
-use crate::services::{About, Declared, Desired, Kept, Kind, Resource, Spec, Tags, Terms};
+use crate::services::{About, Aside, Declared, Desired, Found, Kept, Kind, Resource, Spec, Tags, Terms};
 
 /// Neither side has tags.
 static NO_TAGS: Tags = Tags::new();
 
 /// The accounts that the security account administers in a Region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Members {
     /// By account id; those of other people are kept as they are.
     pub members: BTreeMap<String, Member>,
+    /// Declared: whether those whose address could not be verified are invited again with the same one.
+    #[serde(skip)]
+    pub invite_again: Aside<bool>,
 }
 
 /// One of them.
@@ -69,7 +72,8 @@ pub(super) fn desired(declared: &Declared<'_>, target: &Target) -> Option<Desire
         Address::new(Target::new(declared.profiles.security, target.region.clone()), Kind::GuarddutyMembers, "members");
     if administers(declared, target) {
         let members_here = invited(declared, target);
-        let spec = Spec::GuarddutyMembers(Box::new(Members { members: members_here }));
+        let invite_again = Aside(declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.invite_again));
+        let spec = Spec::GuarddutyMembers(Box::new(Members { members: members_here, invite_again }));
         let desired = Desired::shared(members, spec, vec![own]);
         return Some(desired)
             .filter(|desired| matches!(&desired.spec, Spec::GuarddutyMembers(m) if !m.members.is_empty()));
@@ -79,7 +83,53 @@ pub(super) fn desired(declared: &Declared<'_>, target: &Target) -> Option<Desire
     }
     let spec = Membership { administrator: declared.profiles.security, enabled: true };
     let address = Address::new(target.clone(), Kind::GuarddutyMembership, "administrator");
-    Some(Desired::new(address, Spec::GuarddutyMembership(Box::new(spec)), vec![own, members]))
+    let obstacle = obstacle(declared, target);
+    let desired = Desired::new(address, Spec::GuarddutyMembership(Box::new(spec)), vec![own, members]);
+    Some(Desired { obstacle, ..desired })
+}
+
+/// What the administrator's side says that keeps an account from being a member: no invitation comes until that is
+/// mended, so that none is waited for.
+fn obstacle(declared: &Declared<'_>, target: &Target) -> Option<Kept> {
+    let member = declared.shared.members.get(target)?;
+    let again = declared.baseline.guardduty.as_ref().is_some_and(|guardduty| guardduty.invite_again);
+    let email = declared.profiles.account(target.account).and_then(|account| account.email.as_deref());
+    let same = email.is_some_and(|email| email.eq_ignore_ascii_case(&member.email));
+    let security = declared.profiles.security;
+    match member.standing {
+        Standing::EmailVerificationFailed if same && !again => Some(Kept {
+            reason: format!(
+                "GuardDuty could not verify {} as the e-mail address of the root user: {security} cannot invite the \
+                 account",
+                member.email
+            ),
+            hint: INVITED_AGAIN.to_owned(),
+        }),
+        Standing::Unavailable => Some(Kept {
+            reason: format!("GuardDuty does not let {security} work with the account in {}", target.region),
+            hint: "the account is suspended or has this Region disabled: `aws guardduty list-members` says which"
+                .to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+/// How an account whose address could not be verified becomes a member all the same.
+const INVITED_AGAIN: &str = "correct `email` of the account in profiles.toml, and it is invited again; or, where the \
+                             account's own address was the wrong one and is right by now, say `invite_again = true` \
+                             under [guardduty]";
+
+/// What is known of the members that GuardDuty cannot work with, by their account and Region.
+pub fn troubled(found: &Found) -> impl Iterator<Item = (Target, Member)> {
+    let members = match &found.spec {
+        Spec::GuarddutyMembers(members) => Some(&members.members),
+        _ => None,
+    };
+    let region = found.address.target.region.clone();
+    members.into_iter().flatten().filter_map(move |(id, member)| {
+        let trouble = matches!(member.standing, Standing::EmailVerificationFailed | Standing::Unavailable);
+        trouble.then(|| Some((Target::new(id.parse().ok()?, region.clone()), member.clone()))).flatten()
+    })
 }
 
 /// The accounts to administer in the Region: those that get the baseline there, of those that this run could enter.
@@ -103,12 +153,13 @@ impl Member {
         self.email.eq_ignore_ascii_case(&other.email)
     }
 
-    /// Whether it has to be deleted and made again: GuardDuty keeps the address it was given.
+    /// Whether it has to be deleted and made again: GuardDuty keeps the address it was given, and what it made of it
+    /// (mozilla/guardduty-multi-account-manager, and cloud-custodian#2344: a member whose verification failed stays so).
     #[cfg(any(feature = "aws", test))]
     pub(super) fn is_redone(&self, seen: &Self) -> bool {
-        self.standing == Standing::Invited
-            && !self.has_address_of(seen)
-            && matches!(seen.standing, Standing::Created | Standing::Ended | Standing::EmailVerificationFailed)
+        let failed = seen.standing == Standing::EmailVerificationFailed;
+        let other = !self.has_address_of(seen) && matches!(seen.standing, Standing::Created | Standing::Ended);
+        self.standing == Standing::Invited && (failed || other)
     }
 }
 
@@ -128,7 +179,7 @@ impl Resource for Members {
                 Standing::Created | Standing::Ended if ours.has_address_of(seen) => ours.email.clone_from(&seen.email),
                 Standing::Created | Standing::Ended => {}
                 Standing::EmailVerificationFailed if ours.standing == Standing::Invited => {
-                    if ours.has_address_of(seen) {
+                    if ours.has_address_of(seen) && !self.invite_again.0 {
                         *ours = seen.clone();
                         wrong.push(format!("{id} ({})", seen.email));
                     }
@@ -144,7 +195,7 @@ impl Resource for Members {
         if !wrong.is_empty() {
             kept.push(Kept {
                 reason: format!("the e-mail address is not that of the root user of {}", wrong.join(", ")),
-                hint: "correct `email` of these accounts in profiles.toml: they are then invited again".to_owned(),
+                hint: INVITED_AGAIN.to_owned(),
             });
         }
         if !unavailable.is_empty() {
@@ -196,7 +247,8 @@ impl Resource for Membership {
             ),
             hint: format!(
                 "if {} shall, disassociate the detector from the other one first (`aws guardduty \
-                 disassociate-from-administrator-account`, or in its organization); or leave the account or Region out",
+                 disassociate-from-administrator-account --detector-id ID`, with the id that `aws guardduty list-detectors` \
+                 answers, or in its organization); or leave the account or Region out",
                 self.administrator
             ),
         };

@@ -13,7 +13,7 @@ mod tests;
 
 pub use destination::PublishingDestination;
 pub use features::Features;
-pub use members::{Member, Members, Membership, Standing};
+pub use members::{Member, Members, Membership, Standing, troubled};
 pub use spec::{
     Administrator, Bounds, Detector, administrator_sees_findings, administrator_sees_findings_of, cells, desire,
     detector,

@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::features::{self, Features};
+use super::features::{self, EKS_RUNTIME_MONITORING, Features, RUNTIME_MONITORING, is_of};
 use super::{destination, members};
 use crate::model::{AccountId, Address, Region, Target};
 use crate::services::{
-    About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, keep_tags, our_tags,
+    About, Aside, Declared, Desired, Kept, Kind, Place, Resource, Spec, Tags, Terms, is_ours, keep_tags, our_tags,
 };
 
 /// A detector: one per account and Region, found under whatever id it has.
@@ -51,7 +51,41 @@ pub enum Administrator {
     Other(AccountId),
 }
 
+/// The tag of a detector of ours with the features that its creation could not name: GuardDuty switches these on, and
+/// without the tag they would look like somebody's choice. It goes once they were seen to be off.
+pub(super) const MARK: &str = "BaselineNotSwitchedOff";
+
+/// How long a tag's value is at most (GuardDuty API Reference, `TagResource`).
+#[cfg(any(feature = "aws", test))]
+const MARK_LENGTH: usize = 256;
+
+/// The tag for these features, of which it takes as many as it can hold; none where there are none.
+#[cfg(any(feature = "aws", test))]
+pub(super) fn mark(keys: &[String]) -> Tags {
+    let mut value = String::new();
+    for key in keys.iter().filter(|key| key.len() < MARK_LENGTH) {
+        if value.len() + 1 + key.len() <= MARK_LENGTH {
+            value = format!("{value}{}{key}", if value.is_empty() { "" } else { " " });
+        }
+    }
+    let tag = (!value.is_empty()).then(|| (MARK.to_owned(), value));
+    tag.into_iter().collect()
+}
+
+/// How a command of the AWS CLI names the one detector of a Region. It holds no id: what to do is the same everywhere.
+#[cfg(feature = "aws")]
+pub(super) fn this_detector(region: &Region) -> String {
+    let ids = format!("aws guardduty list-detectors --region {region} --query 'DetectorIds[0]' --output text");
+    format!("--region {region} --detector-id $({ids})")
+}
+
 impl Detector {
+    /// The features that are to be off whatever they are now: nobody chose them.
+    pub(super) fn unchosen(&self) -> impl Iterator<Item = &str> {
+        let marked = self.tags.get(MARK).filter(|_| is_ours(&self.tags));
+        marked.into_iter().flat_map(|value| value.split(' '))
+    }
+
     /// The administrator that makes it none of ours.
     fn external(&self) -> Option<AccountId> {
         match self.bounds.0.administrator {
@@ -60,11 +94,16 @@ impl Detector {
         }
     }
 
-    /// Features that would be switched off, without leave to do so.
+    /// Features that would be switched off, without leave to do so. What monitors EKS alone needs none where what covers
+    /// EKS, too, is on from now on: nothing is lost.
     fn disabled<'a>(&'a self, seen: &'a Self) -> impl Iterator<Item = &'a String> {
         let off = |key: &&String| self.features.get(*key) == Some(&false);
         let on = seen.features.iter().filter(|(_, on)| **on).map(|(key, _)| key);
-        on.filter(off).filter(|_| !self.bounds.0.allow_disable)
+        let covered = self.features.get(RUNTIME_MONITORING) == Some(&true);
+        let chosen = move |key: &&String| seen.unchosen().all(|unchosen| unchosen != *key);
+        on.filter(off)
+            .filter(move |key| !(self.bounds.0.allow_disable || covered && is_of(key, EKS_RUNTIME_MONITORING)))
+            .filter(chosen)
     }
 
     /// The declared features that the Region does not offer: a detector's answer lists every one that it does.
@@ -107,6 +146,10 @@ impl Resource for Detector {
             return Vec::new();
         }
         keep_tags(&mut self.tags, &seen.tags);
+        // A run that ended early left it: it goes, with what it names switched off.
+        if seen.unchosen().next().is_some() {
+            self.tags.remove(MARK);
+        }
         if seen.bounds.0.administrator == Administrator::Security {
             self.finding_publishing_frequency.clone_from(&seen.finding_publishing_frequency);
         }
@@ -118,6 +161,24 @@ impl Resource for Detector {
                 && let Some(now) = self.features.get_mut(&key)
             {
                 *now = on;
+            }
+        }
+        // The one covers the other, and both are billed (GuardDuty User Guide, "Migrating from EKS Runtime Monitoring to
+        // Runtime Monitoring").
+        let takes_over =
+            bounds.declared.contains(RUNTIME_MONITORING) && self.features.get(RUNTIME_MONITORING) == Some(&true);
+        if takes_over && !seen.bounds.0.imposed.contains(EKS_RUNTIME_MONITORING) {
+            for (_, on) in self.features.iter_mut().filter(|(key, _)| is_of(key, EKS_RUNTIME_MONITORING)) {
+                *on = false;
+            }
+        }
+        let bounds = &self.bounds.0;
+        for key in seen.unchosen() {
+            if !bounds.declared.contains(key)
+                && !seen.bounds.0.imposed.contains(key)
+                && let Some(on) = self.features.get_mut(key)
+            {
+                *on = false;
             }
         }
         let held: Vec<String> = self.disabled(seen).cloned().collect();

@@ -93,6 +93,7 @@ fn a_new_detector_is_told_of_every_feature() {
         "EKS_AUDIT_LOGS": false,
         "LAMBDA_NETWORK_LOGS": false,
         "RDS_LOGIN_EVENTS": false,
+        "RDS_LOGIN_EVENTS.RDS_DATA_RISK": false,
         "RUNTIME_MONITORING": true,
         "RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT": true,
         "RUNTIME_MONITORING.ECS_FARGATE_AGENT_MANAGEMENT": false,
@@ -132,6 +133,88 @@ fn an_existing_detector_keeps_what_is_not_declared() {
     assert_eq!(adopted.tags.get("team").map(String::as_str), Some("x"));
     assert!(crate::services::is_ours(&adopted.tags));
     assert!(adopted.refusals(Some(&there), &terms(false)).is_empty());
+}
+
+#[test]
+fn what_monitors_eks_alone_gives_way_to_what_covers_it() {
+    let mut declared = detector_in(&declaring("features = { RUNTIME_MONITORING = true }\n"));
+    let mut there = seen(&declared);
+    there.features.insert("RUNTIME_MONITORING".to_owned(), false);
+    there.features.insert("EKS_RUNTIME_MONITORING".to_owned(), true);
+    assert!(declared.adopt(&there, &terms(false)).is_empty(), "nothing is lost");
+    assert_eq!(declared.features.get("EKS_RUNTIME_MONITORING"), Some(&false));
+    assert_eq!(declared.features.get("RUNTIME_MONITORING"), Some(&true));
+    assert!(declared.refusals(Some(&there), &terms(false)).is_empty());
+    // Where an organization's policy holds it, it is not ours to switch.
+    let mut declared = detector_in(&declaring("features = { RUNTIME_MONITORING = true }\n"));
+    there.bounds.0.imposed.insert("EKS_RUNTIME_MONITORING".to_owned());
+    declared.adopt(&there, &terms(false));
+    assert_eq!(declared.features.get("EKS_RUNTIME_MONITORING"), Some(&true));
+}
+
+#[test]
+fn the_two_that_monitor_what_runs_are_judged_by_their_values() {
+    for (features, eks, all) in [
+        ("EKS_RUNTIME_MONITORING = false, RUNTIME_MONITORING = true", Some(false), Some(true)),
+        ("EKS_RUNTIME_MONITORING = true, RUNTIME_MONITORING = false", Some(true), Some(false)),
+        ("EKS_RUNTIME_MONITORING = false, RUNTIME_MONITORING = false", Some(false), Some(false)),
+        ("EKS_RUNTIME_MONITORING = false", Some(false), None),
+    ] {
+        let detector = detector_in(&declaring(&format!("features = {{ {features} }}\n")));
+        let of = |name: &str| detector.features.get(name).copied();
+        assert_eq!((of("EKS_RUNTIME_MONITORING"), of("RUNTIME_MONITORING")), (eks, all), "{features}");
+        let sent = super::features::of_one_request(&detector.features);
+        let both = ["EKS_RUNTIME_MONITORING", "RUNTIME_MONITORING"].iter().all(|name| sent.contains(*name));
+        assert!(!both, "{features}: {sent:?}");
+    }
+}
+
+#[test]
+fn what_a_detector_shows_unasked_is_compared_only_where_it_is_declared() {
+    let mut declared = detector_in(&declaring("features = { RDS_LOGIN_EVENTS = true }\n"));
+    let mut there = seen(&declared);
+    there.features.insert("RDS_LOGIN_EVENTS.RDS_DATA_RISK".to_owned(), true);
+    there.features.insert("RDS_LOGIN_EVENTS.NEWER_STILL".to_owned(), true);
+    declared.adopt(&there, &terms(false));
+    assert_eq!(declared, there, "no drift");
+    let asked = declaring("features = { RDS_LOGIN_EVENTS = true, RDS_DATA_RISK = true }\n");
+    let mut declared = detector_in(&asked);
+    there.features.insert("RDS_LOGIN_EVENTS.RDS_DATA_RISK".to_owned(), false);
+    declared.adopt(&there, &terms(false));
+    assert_eq!(declared.features.get("RDS_LOGIN_EVENTS.RDS_DATA_RISK"), Some(&true));
+    assert_eq!(declared.features.get("RDS_LOGIN_EVENTS.NEWER_STILL"), Some(&true));
+}
+
+#[test]
+fn what_came_last_is_suspected_first() {
+    let all: std::collections::BTreeSet<String> = detector_in(&declaring("")).features.keys().cloned().collect();
+    let order = super::features::suspects(&all);
+    assert_eq!(order[..4], ["RDS_LOGIN_EVENTS.RDS_DATA_RISK", "AI_ANALYST", "AI_PROTECTION", "RUNTIME_MONITORING"]);
+    assert_eq!(order.last().map(String::as_str), Some("S3_DATA_EVENTS"));
+}
+
+#[test]
+fn what_a_creation_could_not_name_is_switched_off_by_whichever_run_comes_next() {
+    let declared = detector_in(&declaring("features = { S3_DATA_EVENTS = true }\n"));
+    let mut there = seen(&declared);
+    there.features.insert("AI_ANALYST".to_owned(), true);
+    let adopted = |declared: &Detector, there: &Detector| {
+        let mut adopted = declared.clone();
+        assert!(adopted.adopt(there, &terms(false)).is_empty());
+        assert!(adopted.refusals(Some(there), &terms(false)).is_empty());
+        adopted.features["AI_ANALYST"]
+    };
+    assert!(adopted(&declared, &there), "somebody's choice");
+    there.tags.extend(super::spec::mark(&["AI_ANALYST".to_owned(), "AI_PROTECTION".to_owned()]));
+    assert!(!adopted(&declared, &there), "nobody's choice");
+    let named = detector_in(&declaring("features = { AI_ANALYST = true }\n"));
+    assert!(adopted(&named, &there));
+    // A tag of somebody else's detector says nothing.
+    there.tags.remove("ManagedBy");
+    assert!(adopted(&declared, &there));
+    let many: Vec<String> = (0..40).map(|n| format!("A_LONG_NAME_OF_A_FEATURE_{n}")).collect();
+    assert!(super::spec::mark(&many).values().all(|value| value.len() <= 256));
+    assert!(super::spec::mark(&[]).is_empty());
 }
 
 #[test]
@@ -348,8 +431,8 @@ fn a_member_is_brought_as_far_as_an_invitation_and_no_farther() {
         (member("a@example.com", Standing::Ended), wanted.clone(), false),
         (member("b@example.com", Standing::EmailVerificationFailed), wanted.clone(), true),
     ] {
-        let mut ours = Members { members: [("333333333333".to_owned(), wanted.clone())].into() };
-        let there = Members { members: [("333333333333".to_owned(), seen.clone())].into() };
+        let mut ours = Members { members: [("333333333333".to_owned(), wanted.clone())].into(), ..Members::default() };
+        let there = Members { members: [("333333333333".to_owned(), seen.clone())].into(), ..Members::default() };
         assert!(ours.adopt(&there, &terms(false)).is_empty(), "{seen:?}");
         let now = &ours.members["333333333333"];
         assert_eq!((now, now.is_redone(&seen)), (&after, redone), "{seen:?}");
@@ -358,28 +441,65 @@ fn a_member_is_brought_as_far_as_an_invitation_and_no_farther() {
 
 #[test]
 fn a_wrong_address_is_reported_and_not_looped_on() {
-    let wanted = |email| Members { members: [("333333333333".to_owned(), member(email, Standing::Invited))].into() };
+    let wanted = |email| Members {
+        members: [("333333333333".to_owned(), member(email, Standing::Invited))].into(),
+        ..Members::default()
+    };
     let failed = member("a@example.com", Standing::EmailVerificationFailed);
-    let there = Members { members: [("333333333333".to_owned(), failed)].into() };
+    let there = Members { members: [("333333333333".to_owned(), failed)].into(), ..Members::default() };
     let mut ours = wanted("a@example.com");
-    assert_snapshot!(texts(&ours.adopt(&there, &terms(false))), @"the e-mail address is not that of the root user of 333333333333 (a@example.com): correct `email` of these accounts in profiles.toml: they are then invited again");
+    assert_snapshot!(texts(&ours.adopt(&there, &terms(false))), @"the e-mail address is not that of the root user of 333333333333 (a@example.com): correct `email` of the account in profiles.toml, and it is invited again; or, where the account's own address was the wrong one and is right by now, say `invite_again = true` under [guardduty]");
     assert_eq!(ours, there, "nothing is sent again");
     let mut corrected = wanted("b@example.com");
     assert!(corrected.adopt(&there, &terms(false)).is_empty());
     assert_ne!(corrected, there);
     let gone = member("a@example.com", Standing::Unavailable);
-    let there = Members { members: [("333333333333".to_owned(), gone)].into() };
+    let there = Members { members: [("333333333333".to_owned(), gone)].into(), ..Members::default() };
     let mut ours = wanted("a@example.com");
     assert_snapshot!(texts(&ours.adopt(&there, &terms(false))), @"GuardDuty cannot work with the member 333333333333: the account is suspended or has this Region disabled: `aws guardduty list-members` says which");
     assert_eq!(ours, there);
 }
 
 #[test]
+fn an_address_that_is_right_by_now_is_tried_again_where_that_is_declared() {
+    let failed = member("a@example.com", Standing::EmailVerificationFailed);
+    let there = Members { members: [("333333333333".to_owned(), failed.clone())].into(), ..Members::default() };
+    let mut ours = Members {
+        members: [("333333333333".to_owned(), member("a@example.com", Standing::Invited))].into(),
+        invite_again: Aside(true),
+    };
+    assert!(ours.adopt(&there, &terms(false)).is_empty());
+    assert_ne!(ours, there);
+    assert!(ours.members["333333333333"].is_redone(&failed), "GuardDuty keeps what it made of the address");
+}
+
+#[test]
+fn an_account_that_cannot_be_invited_is_blocked_and_not_waited_for() {
+    let mut estate = administered();
+    let place = Target::new(id("333333333333"), region("eu-west-1"));
+    let obstacle = |estate: &Estate| {
+        let desired = estate.desire(Service::Guardduty, "333333333333", &["eu-west-1"]);
+        let membership = |one: &&Desired| matches!(one.spec, Spec::GuarddutyMembership(_));
+        desired.iter().find(membership).unwrap().obstacle.clone().map(|kept| kept.reason)
+    };
+    assert_eq!(obstacle(&estate), None);
+    let failed = |email: &str| member(email, Standing::EmailVerificationFailed);
+    estate.shared.members.insert(place.clone(), failed("Payments@example.com"));
+    assert_snapshot!(obstacle(&estate).unwrap(), @"GuardDuty could not verify Payments@example.com as the e-mail address of the root user: 222222222222 cannot invite the account");
+    estate.shared.members.insert(place.clone(), failed("old@example.com"));
+    assert_eq!(obstacle(&estate), None, "it was corrected, and is invited again");
+    estate.shared.members.insert(place, member("payments@example.com", Standing::Unavailable));
+    assert!(obstacle(&estate).is_some());
+}
+
+#[test]
 fn other_peoples_members_stay() {
-    let mut ours =
-        Members { members: [("333333333333".to_owned(), member("a@example.com", Standing::Invited))].into() };
+    let mut ours = Members {
+        members: [("333333333333".to_owned(), member("a@example.com", Standing::Invited))].into(),
+        ..Members::default()
+    };
     let theirs = member("b@example.com", Standing::EmailVerificationFailed);
-    let there = Members { members: [("999999999999".to_owned(), theirs.clone())].into() };
+    let there = Members { members: [("999999999999".to_owned(), theirs.clone())].into(), ..Members::default() };
     assert_snapshot!(ours.refusals(Some(&there), &terms(false)).join("\n"), @"999999999999 would no longer be a member: no member is ever removed");
     assert!(ours.adopt(&there, &terms(false)).is_empty(), "whoever they are, that is theirs to put right");
     assert_eq!(ours.members.get("999999999999"), Some(&theirs));
@@ -392,7 +512,7 @@ fn another_administrator_blocks() {
     let Spec::GuarddutyMembership(ours) = &desired.last().unwrap().spec else { panic!("{desired:?}") };
     let there = Membership { administrator: id("999999999999"), enabled: true };
     let mut adopted = (**ours).clone();
-    assert_snapshot!(texts(&adopted.adopt(&there, &terms(true))), @"account 999999999999 administers the detector, and it can have one administrator only: if 222222222222 shall, disassociate the detector from the other one first (`aws guardduty disassociate-from-administrator-account`, or in its organization); or leave the account or Region out");
+    assert_snapshot!(texts(&adopted.adopt(&there, &terms(true))), @"account 999999999999 administers the detector, and it can have one administrator only: if 222222222222 shall, disassociate the detector from the other one first (`aws guardduty disassociate-from-administrator-account --detector-id ID`, with the id that `aws guardduty list-detectors` answers, or in its organization); or leave the account or Region out");
     assert_eq!(adopted, there);
     assert_snapshot!(ours.refusals(Some(&there), &terms(true)).join("\n"), @"account 999999999999 administers the detector and would be replaced");
     let left = Membership { enabled: false, ..(**ours).clone() };

@@ -4,15 +4,24 @@ use aws_sdk_iam as iam;
 use iam::types::{Role as SdkRole, Tag};
 use percent_encoding::percent_decode_str;
 
+use super::boundary::shut_out;
 use super::document::Document;
 use super::spec::{CONFIG_SERVICE, PATH, Role, ServiceLinkedRole, config_role};
 use crate::aws::{Session, found};
-use crate::model::{Address, Arn, ArnError, OpError, Partition, Region};
+use crate::model::{Address, Arn, ArnError, Fault, OpError, Partition, Region};
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Found, Kind, Ownership, Reading, Spec, Tags, is_ours};
+use crate::services::{Found, Kind, Note, Ownership, Reading, Spec, Tags, Undelivered, is_ours};
 
 /// The operations that reading takes.
-pub const READS: &[&str] = &["GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies", "ListRoles"];
+pub const READS: &[&str] = &[
+    "GetPolicy",
+    "GetPolicyVersion",
+    "GetRole",
+    "GetRolePolicy",
+    "ListAttachedRolePolicies",
+    "ListRolePolicies",
+    "ListRoles",
+];
 
 /// The operations that writing takes besides; no other leaves the process.
 pub const WRITES: &[&str] = &[
@@ -51,6 +60,9 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     }
     for name in names {
         let Some(role) = role(cell, &name).await? else { continue };
+        if name == events.role_name {
+            check_boundary(cell, &role, &mut reading).await?;
+        }
         if role.ownership == Ownership::Ours || name == events.role_name {
             reading.found.push(role);
         }
@@ -58,18 +70,79 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     Ok(reading)
 }
 
+/// Says in the reading whether the forwarding role's permissions boundary, which is somebody's, lets it forward.
+async fn check_boundary(cell: &Cell<'_>, found: &Found, reading: &mut Reading) -> Result<(), OpError> {
+    let Spec::IamRole(role) = &found.spec else { return Ok(()) };
+    let Some(boundary) = &role.permissions_boundary else { return Ok(()) };
+    let wanted = super::desire(cell.declared, cell.place).into_iter().find_map(|desired| match desired.spec {
+        Spec::IamRole(wanted) if desired.address == found.address => Some(wanted),
+        _ => None,
+    });
+    let Some(wanted) = wanted else { return Ok(()) };
+    let document = match managed_policy(cell, boundary).await {
+        Ok(document) => document,
+        Err(error) if error.fault == Fault::Denied => {
+            reading.notes.push(Note {
+                target: cell.target.clone(),
+                topic: "permissions-boundary".to_owned(),
+                text: format!(
+                    "whether the permissions boundary {boundary} lets role {} forward events was not looked at: \
+                     iam:{} is denied",
+                    found.address.name, error.operation
+                ),
+            });
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let shut = match &document {
+        Some(Document::Known(policy)) => shut_out(policy, &wanted, &found.address)
+            .map(|bus| format!("does not let it call events:PutEvents on {bus}")),
+        Some(Document::Other(_)) => Some("cannot be read".to_owned()),
+        None => Some("does not exist, so that it lets it do nothing".to_owned()),
+    };
+    if let Some(why) = shut {
+        reading.undelivered.push(Undelivered {
+            address: found.address.clone(),
+            reason: format!(
+                "the role has the permissions boundary {boundary}, which {why}: no event is forwarded there"
+            ),
+            hint:
+                "let the boundary allow events:PutEvents on the security account's buses, or take it off the role: aws \
+                   iam delete-role-permissions-boundary --role-name "
+                    .to_owned()
+                    + &found.address.name,
+        });
+    }
+    Ok(())
+}
+
+/// The document of a managed policy, in the version that counts; `None` where there is none.
+async fn managed_policy(cell: &Cell<'_>, arn: &str) -> Result<Option<Document>, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let answer =
+        session.call(region, "iam", "GetPolicy").run(|| session.iam().get_policy().policy_arn(arn).send()).await;
+    let policy = found(answer, ABSENT)?.and_then(|answer| answer.policy);
+    let Some(version) = policy.and_then(|policy| policy.default_version_id) else { return Ok(None) };
+    let answer = session
+        .call(region, "iam", "GetPolicyVersion")
+        .run(|| session.iam().get_policy_version().policy_arn(arn).version_id(&version).send())
+        .await;
+    let version = found(answer, ABSENT)?.and_then(|answer| answer.policy_version);
+    Ok(version.and_then(|version| version.document).map(|text| document(&text)))
+}
+
 /// Every role below a path.
 async fn roles_below(session: &Session, region: &Region, path: &str) -> Result<Vec<SdkRole>, OpError> {
     let mut roles = Vec::new();
-    let mut marker = None;
+    let mut pages = session.pages(region, "iam", "ListRoles");
     loop {
         let page = session
             .call(region, "iam", "ListRoles")
-            .run(|| session.iam().list_roles().path_prefix(path).set_marker(marker.clone()).send())
+            .run(|| session.iam().list_roles().path_prefix(path).set_marker(pages.token()).send())
             .await?;
         roles.extend(page.roles);
-        marker = page.marker.filter(|_| page.is_truncated);
-        if marker.is_none() {
+        if !pages.turn_if(page.is_truncated, page.marker)? {
             return Ok(roles);
         }
     }
@@ -90,6 +163,10 @@ async fn role(cell: &Cell<'_>, name: &str) -> Result<Option<Found>, OpError> {
         trust: document(role.assume_role_policy_document().unwrap_or_default()),
         inline_policies: Default::default(),
         attached_policies: attached(cell, name).await?,
+        permissions_boundary: role
+            .permissions_boundary()
+            .and_then(|boundary| boundary.permissions_boundary_arn())
+            .map(str::to_owned),
         tags,
     };
     for policy in inline(cell, name).await? {
@@ -117,15 +194,14 @@ fn document(encoded: &str) -> Document {
 async fn inline(cell: &Cell<'_>, name: &str) -> Result<Vec<String>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut names = Vec::new();
-    let mut marker = None;
+    let mut pages = session.pages(region, "iam", "ListRolePolicies");
     loop {
         let page = session
             .call(region, "iam", "ListRolePolicies")
-            .run(|| session.iam().list_role_policies().role_name(name).set_marker(marker.clone()).send())
+            .run(|| session.iam().list_role_policies().role_name(name).set_marker(pages.token()).send())
             .await?;
         names.extend(page.policy_names);
-        marker = page.marker.filter(|_| page.is_truncated);
-        if marker.is_none() {
+        if !pages.turn_if(page.is_truncated, page.marker)? {
             return Ok(names);
         }
     }
@@ -134,15 +210,18 @@ async fn inline(cell: &Cell<'_>, name: &str) -> Result<Vec<String>, OpError> {
 async fn attached(cell: &Cell<'_>, name: &str) -> Result<Vec<String>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut arns = Vec::new();
-    let mut marker = None;
+    let mut pages = session.pages(region, "iam", "ListAttachedRolePolicies");
     loop {
         let page = session
             .call(region, "iam", "ListAttachedRolePolicies")
-            .run(|| session.iam().list_attached_role_policies().role_name(name).set_marker(marker.clone()).send())
+            .run(|| session.iam().list_attached_role_policies().role_name(name).set_marker(pages.token()).send())
             .await?;
-        arns.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)));
-        marker = page.marker.filter(|_| page.is_truncated);
-        if marker.is_none() {
+        for policy in page.attached_policies() {
+            arns.push(
+                cell.member("iam", "ListAttachedRolePolicies", "a policy's ARN", policy.policy_arn())?.to_owned(),
+            );
+        }
+        if !pages.turn_if(page.is_truncated, page.marker)? {
             arns.sort();
             return Ok(arns);
         }
@@ -161,8 +240,9 @@ impl Write for ServiceLinkedRole {
             .await;
         let arn = match answer {
             Ok(answer) => answer.role.map(|role| role.arn),
-            // Somebody else, or AWS Config itself, was faster: it is there.
-            Err(error) if error.has_code(&["InvalidInput"]) && error.message.contains("has been taken") => {
+            // Somebody else, or AWS Config itself, was faster: whether it is there tells more than the words do ("has been
+            // taken in this account, please try a different suffix").
+            Err(error) if error.has_code(&["InvalidInput", "EntityAlreadyExists"]) => {
                 match linked_role(session, region).await? {
                     Some(arn) => Some(arn),
                     None => return Err(error),

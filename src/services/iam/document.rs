@@ -39,11 +39,11 @@ impl PartialEq for Document {
 }
 
 impl From<Document> for Value {
-    /// The canonical form, so that a diff shows differences in meaning only.
+    /// In one order, so that a diff shows differences in meaning only.
     fn from(document: Document) -> Value {
         match document {
             // Strings and lists of strings: the failures that serde_json knows cannot happen.
-            Document::Known(policy) => serde_json::to_value(policy.canonical()).unwrap_or_default(),
+            Document::Known(policy) => serde_json::to_value(policy.readable()).unwrap_or_default(),
             Document::Other(text) => Value::String(text),
         }
     }

@@ -1,5 +1,7 @@
 //! The roles that AWS Config and EventBridge work with, in every account.
 
+#[cfg(any(feature = "aws", test))]
+mod boundary;
 mod document;
 mod spec;
 

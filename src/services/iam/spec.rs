@@ -56,8 +56,7 @@ impl Resource for ServiceLinkedRole {
     }
 }
 
-/// The role that EventBridge forwards events with. Its permissions boundary, its longest session and its description
-/// stay as they are.
+/// The role that EventBridge forwards events with. Its longest session and its description stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Role {
     /// Who may assume it.
@@ -66,6 +65,9 @@ pub struct Role {
     pub inline_policies: BTreeMap<String, Document>,
     /// The ARNs of the managed policies that are attached to it, in order.
     pub attached_policies: Vec<String>,
+    /// The ARN of the managed policy that somebody set as its permissions boundary; it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -76,8 +78,14 @@ impl Resource for Role {
         without: "EventBridge cannot forward events out of the account",
     };
 
-    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+    fn adopt(&mut self, seen: &Self, terms: &Terms) -> Vec<Kept> {
         keep_tags(&mut self.tags, &seen.tags);
+        self.permissions_boundary.clone_from(&seen.permissions_boundary);
+        // Whether or not AWS passes what the condition asks for, what works stays: neither form is drift.
+        let account = terms.address.as_ref().map(|address| address.target.account);
+        if account.is_some_and(|account| seen.trust == Document::Known(conditional_trust(account))) {
+            self.trust = seen.trust.clone();
+        }
         Vec::new()
     }
 
@@ -88,7 +96,7 @@ impl Resource for Role {
     fn refusals(&self, _seen: Option<&Self>, _terms: &Terms) -> Vec<String> {
         let mut refusals = Vec::new();
         if !is_all(&self.trust, trusts_events_only) {
-            refusals.push(format!("the role would trust somebody else than {EVENTS_SERVICE} for its own account"));
+            refusals.push(format!("the role would trust somebody else than {EVENTS_SERVICE}"));
         }
         let inline = self.inline_policies.values();
         if !inline.clone().all(|document| is_all(document, puts_events_only)) || !self.attached_policies.is_empty() {
@@ -114,9 +122,7 @@ fn trusts_events_only(statement: &Statement) -> bool {
     let only = |lists: &BTreeMap<PrincipalType, Vec<String>>| {
         lists.iter().all(|(kind, names)| *kind == PrincipalType::Service && names.iter().all(|n| n == EVENTS_SERVICE))
     };
-    let one_account =
-        statement.conditions.values().any(|keys| keys.keys().any(|key| key.eq_ignore_ascii_case("aws:SourceAccount")));
-    matches!(&statement.principal, Some(Principals::Principal(Who::Named(lists))) if only(lists)) && one_account
+    matches!(&statement.principal, Some(Principals::Principal(Who::Named(lists))) if only(lists))
 }
 
 fn puts_events_only(statement: &Statement) -> bool {
@@ -139,9 +145,10 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     });
     let forwarding = forwarding_role(declared, place.account.id).and_then(|address| {
         let spec = Role {
-            trust: Document::Known(trust(place.account.id)),
+            trust: Document::Known(trust()),
             inline_policies: [(POLICY_NAME.to_owned(), Document::Known(permission(declared, place)?))].into(),
             attached_policies: Vec::new(),
+            permissions_boundary: None,
             tags: our_tags(declared.baseline),
         };
         Some(Desired::new(address, Spec::IamRole(Box::new(spec)), Vec::new()))
@@ -149,15 +156,25 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     linked.into_iter().chain(forwarding).collect()
 }
 
-/// EventBridge may assume the role for rules of its own account (EventBridge User Guide, "Cross-service confused deputy
-/// prevention": `aws:SourceAccount` is the account of the rule).
-fn trust(account: AccountId) -> Policy {
-    let statement = Statement::allow("EventBridge", ["sts:AssumeRole"]).for_services([EVENTS_SERVICE]).when(
-        "StringEquals",
-        "aws:SourceAccount",
-        [account.to_string()],
-    );
-    Policy::new(vec![statement])
+/// EventBridge may assume the role, without a condition: that it passes `aws:SourceAccount` when it assumes a target's
+/// role is documented nowhere (EventBridge User Guide, "Using IAM policy conditions", lists the key; "Using identity-based
+/// policies" shows trust policies without it), and where it does not, no event would be forwarded. Nobody gains by it:
+/// the role may put events on the security account's buses only, and whoever makes a rule with it needs `iam:PassRole` on
+/// it in its own account.
+fn trust() -> Policy {
+    Policy::new(vec![Statement::allow("EventBridge", ["sts:AssumeRole"]).for_services([EVENTS_SERVICE])])
+}
+
+/// The same for rules of the role's own account only (EventBridge User Guide, "Cross-service confused deputy prevention"),
+/// which is how this tool made roles once.
+fn conditional_trust(account: AccountId) -> Policy {
+    let mut trust = trust();
+    trust.statements = trust
+        .statements
+        .into_iter()
+        .map(|s| s.when("StringEquals", "aws:SourceAccount", [account.to_string()]))
+        .collect();
+    trust
 }
 
 /// Events may be put on the buses that receive them, each by its ARN; by a `*` for the Region only where that many ARNs

@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use super::boundary::shut_out;
 use super::spec::{PATH, POLICY_NAME};
 use super::*;
 use crate::policy::{Policy, Statement};
@@ -63,7 +64,7 @@ fn the_role_may_put_events_on_the_security_accounts_buses_and_nothing_else() {
         "put-events": {
           "Statement": [
             {
-              "Action": "events:putevents",
+              "Action": "events:PutEvents",
               "Effect": "Allow",
               "Resource": [
                 "arn:aws:events:ap-northeast-1:222222222222:event-bus/default",
@@ -83,12 +84,7 @@ fn the_role_may_put_events_on_the_security_accounts_buses_and_nothing_else() {
       "trust": {
         "Statement": [
           {
-            "Action": "sts:assumerole",
-            "Condition": {
-              "StringEquals": {
-                "aws:sourceaccount": "333333333333"
-              }
-            },
+            "Action": "sts:AssumeRole",
             "Effect": "Allow",
             "Principal": {
               "Service": "events.amazonaws.com"
@@ -128,12 +124,10 @@ fn where_every_bus_by_its_name_is_more_than_aws_takes_a_star_stands_for_the_regi
 fn documents_are_compared_by_what_they_mean() {
     let wanted = role(&estate("[events]\n").desire(Service::Iam, "333333333333", &REGIONS));
     let spelt = r#"{"Statement": {"Effect": "Allow", "Sid": "EventBridge", "Action": ["sts:assumerole"],
-        "Principal": {"Service": ["events.amazonaws.com"]},
-        "Condition": {"StringEquals": {"aws:sourceaccount": ["333333333333"]}}}, "Version": "2012-10-17"}"#;
+        "Principal": {"Service": ["events.amazonaws.com"]}}, "Version": "2012-10-17"}"#;
     assert_eq!(wanted.trust, Document::seen(spelt));
-    let open = r#"{"Statement": {"Effect": "Allow", "Sid": "EventBridge", "Action": "sts:AssumeRole",
-        "Principal": {"Service": "events.amazonaws.com"}}, "Version": "2012-10-17"}"#;
-    assert_ne!(wanted.trust, Document::seen(open));
+    let wide = spelt.replace("\"events.amazonaws.com\"", "\"events.amazonaws.com\", \"lambda.amazonaws.com\"");
+    assert_ne!(wanted.trust, Document::seen(&wide));
     let unreadable = Document::seen("{\"Statement\": 7}");
     assert!(matches!(unreadable, Document::Other(_)));
     assert_ne!(wanted.trust, unreadable);
@@ -142,6 +136,52 @@ fn documents_are_compared_by_what_they_mean() {
         let text = serde_json::to_string(&document).unwrap();
         assert_eq!(serde_json::from_str::<Document>(&text).unwrap(), document);
     }
+}
+
+#[test]
+fn a_role_is_right_with_the_condition_on_its_own_account_and_without() {
+    let desired = estate("[events]\n").desire(Service::Iam, "333333333333", &REGIONS);
+    let terms = Terms { address: Some(desired[0].address.clone()), ..Terms::default() };
+    let mut seen = role(&desired);
+    let conditional = |account: &str| {
+        let statement = Statement::allow("EventBridge", ["sts:AssumeRole"]).for_services(["events.amazonaws.com"]);
+        Document::Known(Policy::new(vec![statement.when("StringEquals", "aws:SourceAccount", [account])]))
+    };
+    for (trust, stays) in [
+        (seen.trust.clone(), true),
+        (conditional("333333333333"), true),
+        // With another account's it forwards nothing.
+        (conditional("444444444444"), false),
+    ] {
+        seen.trust = trust;
+        let mut wanted = role(&desired);
+        wanted.adopt(&seen, &terms);
+        assert_eq!(wanted == seen, stays, "{:?}", seen.trust);
+    }
+}
+
+#[test]
+fn a_permissions_boundary_stays_and_is_held_against_the_buses() {
+    let desired = estate("[events]\n").desire(Service::Iam, "333333333333", &REGIONS);
+    let wanted = role(&desired);
+    let shut = |statements: Vec<Statement>| shut_out(&Policy::new(statements), &wanted, &desired[0].address);
+    let bus = |region: &str| format!("arn:aws:events:{region}:222222222222:event-bus/default");
+    let allow = |action: &str| Statement::allow("B", [action]);
+    assert_eq!(shut(vec![allow("*").on(["*"])]), None);
+    assert_eq!(shut(vec![allow("events:Put*").on(["arn:aws:events:*:222222222222:event-bus/*"])]), None);
+    assert_eq!(shut(vec![allow("s3:*").on(["*"])]), Some(bus("ap-northeast-1")));
+    let some = allow("events:PutEvents").on([bus("ap-northeast-1"), bus("us-east-1")]);
+    assert_eq!(shut(vec![some]), Some(bus("eu-west-1")));
+    let not = Statement::deny("N", ["events:*"]).on([bus("us-east-1")]);
+    assert_eq!(shut(vec![allow("*").on(["*"]), not]), Some(bus("us-east-1")));
+    let elsewhere = allow("*").on(["*"]).when("StringEquals", "aws:RequestedRegion", ["eu-west-1"]);
+    assert!(shut(vec![elsewhere]).is_some(), "what cannot be told is not an admission");
+
+    let mut seen = wanted.clone();
+    seen.permissions_boundary = Some("arn:aws:iam::333333333333:policy/b".to_owned());
+    let mut again = wanted.clone();
+    again.adopt(&seen, &Terms::default());
+    assert_eq!(again, seen);
 }
 
 #[test]
@@ -176,8 +216,8 @@ fn a_role_that_trusts_or_may_more_is_refused_whoever_planned_it() {
     let allow = || Statement::allow("X", ["sts:AssumeRole"]);
     let own = |statement: Statement| statement.when("StringEquals", "aws:SourceAccount", ["333333333333"]);
     assert_eq!(trusting(own(allow().for_services(["events.amazonaws.com"]))), "");
+    assert_eq!(trusting(allow().for_services(["events.amazonaws.com"])), "");
     for statement in [
-        allow().for_services(["events.amazonaws.com"]),
         own(allow().for_services(["events.amazonaws.com", "lambda.amazonaws.com"])),
         own(allow().for_everyone()),
         own(allow().for_account_roots(Default::default(), [id("444444444444")])),

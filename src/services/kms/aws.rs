@@ -1,17 +1,25 @@
 //! Reading and writing keys.
 
-use aws_sdk_kms as kms;
-use kms::types::{KeySpec, KeyState as SdkState, KeyUsageType, Tag};
+use std::collections::BTreeMap;
 
+use aws_sdk_kms as kms;
+use kms::primitives::DateTime;
+use kms::types::{GrantListEntry, KeySpec, KeyState as SdkState, KeyUsageType, MultiRegionKeyType, Tag};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::grants::{self, Grant};
 use super::spec::{ALIAS_TAG, Key, KeyState, address, declared_keys};
 use crate::aws::{Session, found, send};
 use crate::model::{Address, Arn, Fault, OpError, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Aside, Found, Note, Ownership, Reading, SharedPolicy, Spec, Tags, is_ours};
+use crate::services::delivery::moment;
+use crate::services::{Aside, Exposed, Found, Note, Ownership, Reading, SharedPolicy, Spec, Tags, is_ours};
 
 /// The operations that reading takes.
-pub const READS: &[&str] = &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListKeys", "ListResourceTags"];
+pub const READS: &[&str] =
+    &["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListGrants", "ListKeys", "ListResourceTags"];
 
 /// The operations that writing takes besides; no other leaves the process.
 pub const WRITES: &[&str] = &[
@@ -42,9 +50,18 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
                 None => continue,
             },
         };
-        let (found, notes) = project(cell, address, metadata, alias).await?;
+        let found = project(cell, address, metadata, alias).await?;
+        reading.notes.extend(unrotatable(cell, &found));
+        reading.exposed.extend(expiry(&found));
+        match grants(cell, &found.arn.to_string()).await {
+            Ok(all) => reading.exposed.extend(grants::strangers(&found.address, &all, cell.declared.profiles)),
+            // What the role may not see is said, and is no reason to read nothing at all.
+            Err(error) if error.fault == Fault::Denied => reading.notes.push(grants::unread(&found.address)),
+            // A key in a state in which nobody can use it.
+            Err(error) if is_in_another_state(&error) => {}
+            Err(error) => return Err(error),
+        }
         reading.found.push(found);
-        reading.notes.extend(notes);
     }
     Ok(reading)
 }
@@ -61,13 +78,14 @@ async fn describe(cell: &Cell<'_>, id: &str) -> Result<kms::types::KeyMetadata, 
 /// A key of ours that an interrupted run left without its alias.
 async fn tagged(cell: &Cell<'_>, alias: &str) -> Result<Option<String>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
-    let mut marker = None;
+    let mut pages = session.pages(region, "kms", "ListKeys");
     loop {
         let page = session
             .call(region, "kms", "ListKeys")
-            .run(|| send!(kms, region, session.kms().list_keys().set_marker(marker.clone())))
+            .run(|| send!(kms, region, session.kms().list_keys().set_marker(pages.token())))
             .await?;
-        for id in page.keys().iter().filter_map(|key| key.key_id()) {
+        for key in page.keys() {
+            let id = cell.member("kms", "ListKeys", "a key's id", key.key_id())?;
             let tags = match tags(cell, id).await {
                 Ok(tags) => tags,
                 // Ours lets the account's own policies decide: a key that denies even this is somebody else's.
@@ -78,27 +96,25 @@ async fn tagged(cell: &Cell<'_>, alias: &str) -> Result<Option<String>, OpError>
                 return Ok(Some(id.to_owned()));
             }
         }
-        if !page.truncated() {
+        if !pages.turn_if(page.truncated, page.next_marker)? {
             return Ok(None);
         }
-        marker = page.next_marker;
     }
 }
 
 async fn tags(cell: &Cell<'_>, id: &str) -> Result<Tags, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut tags = Tags::new();
-    let mut marker = None;
+    let mut pages = session.pages(region, "kms", "ListResourceTags");
     loop {
         let page = session
             .call(region, "kms", "ListResourceTags")
-            .run(|| send!(kms, region, session.kms().list_resource_tags().key_id(id).set_marker(marker.clone())))
+            .run(|| send!(kms, region, session.kms().list_resource_tags().key_id(id).set_marker(pages.token())))
             .await?;
         tags.extend(page.tags().iter().map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned())));
-        if !page.truncated() {
+        if !pages.turn_if(page.truncated, page.next_marker)? {
             return Ok(tags);
         }
-        marker = page.next_marker;
     }
 }
 
@@ -107,7 +123,7 @@ async fn project(
     address: Address,
     metadata: kms::types::KeyMetadata,
     alias: Option<String>,
-) -> Result<(Found, Vec<Note>), OpError> {
+) -> Result<Found, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let id = metadata.key_id();
     if metadata.key_usage() != Some(&KeyUsageType::EncryptDecrypt)
@@ -117,9 +133,15 @@ async fn project(
         return Err(cell.malformed("kms", "DescribeKey", &what));
     }
     let state = match metadata.key_state() {
-        Some(SdkState::PendingDeletion | SdkState::PendingReplicaDeletion) => KeyState::PendingDeletion,
+        Some(SdkState::Enabled) => KeyState::Enabled,
         Some(SdkState::Disabled) => KeyState::Disabled,
-        _ => KeyState::Enabled,
+        Some(SdkState::PendingDeletion | SdkState::PendingReplicaDeletion) => KeyState::PendingDeletion,
+        Some(SdkState::PendingImport) => KeyState::PendingImport,
+        Some(SdkState::Unavailable) => KeyState::Unavailable,
+        Some(SdkState::Creating) => KeyState::Creating,
+        Some(SdkState::Updating) => KeyState::Updating,
+        Some(other) => KeyState::Other(other.as_str().to_owned()),
+        None => return Err(cell.malformed("kms", "DescribeKey", "the answer does not say in which state the key is")),
     };
     let rotation = found(
         session
@@ -135,7 +157,8 @@ async fn project(
     let arn = metadata.arn().unwrap_or_default();
     let holds_logs = Aside(self::address(cell.declared).is_some_and(|log_key| log_key == address));
     let policy = SharedPolicy::seen(document);
-    let notes = policy.open_notes(cell.target, "key policy");
+    let is_replica = metadata.multi_region_configuration().and_then(|multi| multi.multi_region_key_type())
+        == Some(&MultiRegionKeyType::Replica);
     let found = Found {
         arn: arn.parse().map_err(|e: crate::model::ArnError| cell.malformed("kms", "DescribeKey", &e.to_string()))?,
         ownership: if is_ours(&tags) { Ownership::Ours } else { Ownership::Unmarked },
@@ -146,11 +169,86 @@ async fn project(
             rotation: rotation.is_some_and(|answer| answer.key_rotation_enabled()),
             policy,
             tags,
+            origin: metadata.origin().map_or("AWS_KMS", |origin| origin.as_str()).to_owned(),
+            key_store: metadata.custom_key_store_id().map(str::to_owned),
+            expires: metadata.valid_to().and_then(day),
+            dies: Aside(metadata.deletion_date().and_then(day)),
+            replica: Aside(is_replica),
             holds_logs,
         })),
         address,
     };
-    Ok((found, notes))
+    Ok(found)
+}
+
+/// A rotation that is declared and cannot be had is no drift: nobody could repair it.
+fn unrotatable(cell: &Cell<'_>, found: &Found) -> Option<Note> {
+    let Spec::KmsKey(key) = &found.spec else { return None };
+    let why = key.cannot_rotate().filter(|_| !key.rotation)?;
+    let declared = super::desire(cell.declared, cell.place).into_iter().find(|d| d.address == found.address)?;
+    let wanted = matches!(&declared.spec, Spec::KmsKey(key) if key.rotation);
+    wanted.then(|| Note {
+        target: cell.target.clone(),
+        topic: "rotation".to_owned(),
+        text: format!(
+            "KMS does not rotate key `{}` by itself: {why}; rotate it by hand, or say `rotation = false`",
+            found.address.name
+        ),
+    })
+}
+
+/// The day on which imported material expires: the key cannot be used from then on, and what it encrypted not be read.
+fn expiry(found: &Found) -> Option<Exposed> {
+    let Spec::KmsKey(key) = &found.spec else { return None };
+    let day = key.expires.as_ref()?;
+    let reason = format!(
+        "the imported material of key `{}` expires at {day}: from then on nothing is encrypted with it, and what it \
+         encrypted cannot be read",
+        found.address.name
+    );
+    let hint = "import the material again before that day, without an expiry where that is allowed; or accept the day \
+                with an [[exception]]";
+    Some(Exposed::new(found.address.clone(), reason, hint.to_owned(), &json!({ "expires": day })))
+}
+
+/// Everybody who was given a grant on the key.
+async fn grants(cell: &Cell<'_>, id: &str) -> Result<Vec<Grant>, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let mut grants = Vec::new();
+    let mut pages = session.pages(region, "kms", "ListGrants");
+    loop {
+        let page = session
+            .call(region, "kms", "ListGrants")
+            .run(|| send!(kms, region, session.kms().list_grants().key_id(id).set_marker(pages.token())))
+            .await?;
+        grants.extend(page.grants().iter().map(grant));
+        if !pages.turn_if(page.truncated, page.next_marker)? {
+            return Ok(grants);
+        }
+    }
+}
+
+fn grant(seen: &GrantListEntry) -> Grant {
+    let mut operations: Vec<String> = seen.operations().iter().map(|one| one.as_str().to_owned()).collect();
+    operations.sort();
+    let mut constraints = BTreeMap::new();
+    if let Some(given) = seen.constraints() {
+        let maps = [("subset", given.encryption_context_subset()), ("equals", given.encryption_context_equals())];
+        for (name, map) in maps {
+            let pairs = map.into_iter().flatten().map(|(key, value)| (format!("{name} {key}"), value.clone()));
+            constraints.extend(pairs);
+        }
+    }
+    Grant {
+        name: seen.name().filter(|name| !name.is_empty()).map(str::to_owned),
+        grantee: seen.grantee_principal().unwrap_or_default().to_owned(),
+        operations,
+        constraints,
+    }
+}
+
+fn day(at: &DateTime) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(at.secs()).ok().map(moment)
 }
 
 /// The key policy as it is now.
@@ -188,7 +286,7 @@ impl Write for Key {
                 })
                 .await?;
         }
-        if seen.state != KeyState::Enabled {
+        if self.state == KeyState::Enabled && seen.state != KeyState::Enabled {
             session
                 .call(region, "kms", "EnableKey")
                 .run(|| send!(kms, region, session.kms().enable_key().key_id(&id)))

@@ -1,6 +1,8 @@
 //! The keys of the security account: the log key in its home Region, and the topics' keys in every Region that has one.
 
 pub mod config;
+#[cfg(any(feature = "aws", test))]
+mod grants;
 mod policy;
 mod spec;
 mod topic_policy;

@@ -23,13 +23,39 @@ pub struct Key {
     pub policy: SharedPolicy,
     /// Its tags.
     pub tags: Tags,
+    /// Where its material comes from, in AWS's word: `AWS_KMS` where KMS made it.
+    #[serde(default = "made_by_kms", skip_serializing_if = "is_made_by_kms")]
+    pub origin: String,
+    /// The custom key store that holds its material; never declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_store: Option<String>,
+    /// When its imported material expires; never declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Seen: when KMS deletes it.
+    #[serde(skip)]
+    pub dies: Aside<Option<String>>,
+    /// Seen: whether it is the replica of a multi-Region key, whose rotation is its primary's.
+    #[serde(skip)]
+    pub replica: Aside<bool>,
     /// Whether it encrypts logs, so that its policy admits the accounts that send them.
     #[serde(skip)]
     pub holds_logs: Aside<bool>,
 }
 
-/// Whether a key can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The origin of a key whose material KMS made (KMS API Reference, `KeyMetadata`).
+const MADE_BY_KMS: &str = "AWS_KMS";
+
+fn made_by_kms() -> String {
+    MADE_BY_KMS.to_owned()
+}
+
+fn is_made_by_kms(origin: &str) -> bool {
+    origin == MADE_BY_KMS
+}
+
+/// Whether a key can be used (KMS Developer Guide, "Key states of AWS KMS keys").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// It can.
@@ -38,6 +64,23 @@ pub enum KeyState {
     Disabled,
     /// Somebody scheduled its deletion: with it, every log it encrypted becomes unreadable.
     PendingDeletion,
+    /// It has no material: none was imported yet, or what was expired or was deleted.
+    PendingImport,
+    /// Its custom key store is disconnected, or its material cannot be reached there.
+    Unavailable,
+    /// KMS is making it.
+    Creating,
+    /// KMS is changing its primary Region; it can be used meanwhile.
+    Updating,
+    /// What KMS calls it, where this version does not know what that means.
+    Other(String),
+}
+
+impl KeyState {
+    /// Whether this tool can make it usable.
+    fn is_repairable(&self) -> bool {
+        matches!(self, KeyState::Enabled | KeyState::Disabled | KeyState::PendingDeletion)
+    }
 }
 
 /// The tag that finds a key again whose alias was not made yet.
@@ -113,8 +156,29 @@ impl Key {
             rotation: true,
             policy,
             tags: Tags::new(),
+            origin: made_by_kms(),
+            key_store: None,
+            expires: None,
+            dies: Aside(None),
+            replica: Aside(false),
             holds_logs: Aside(holds_logs),
         }
+    }
+}
+
+impl Key {
+    /// Why KMS would not rotate it by itself, if it would not (KMS API Reference, `EnableKeyRotation`).
+    pub(super) fn cannot_rotate(&self) -> Option<String> {
+        if self.key_store.is_some() {
+            return Some("it is in a custom key store".to_owned());
+        }
+        if self.origin == "EXTERNAL" {
+            return Some("its material was imported".to_owned());
+        }
+        if !is_made_by_kms(&self.origin) {
+            return Some(format!("the origin of its material is {}", self.origin));
+        }
+        self.replica.0.then(|| "it is the replica of a multi-Region key, and its primary decides".to_owned())
     }
 }
 
@@ -143,7 +207,51 @@ impl Resource for Key {
     fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
         self.policy.adopt(&seen.policy);
         keep_tags(&mut self.tags, &seen.tags);
+        self.origin.clone_from(&seen.origin);
+        self.key_store.clone_from(&seen.key_store);
+        self.expires.clone_from(&seen.expires);
+        if seen.cannot_rotate().is_some() {
+            self.rotation = seen.rotation;
+        }
+        if !seen.state.is_repairable() {
+            self.state = seen.state.clone();
+        }
         Vec::new()
+    }
+
+    fn is_unusable(&self) -> bool {
+        !self.state.is_repairable() && self.state != KeyState::Updating
+    }
+
+    fn undelivered(&self) -> Option<Kept> {
+        let kept = |reason: String, hint: &str| Some(Kept { reason, hint: hint.to_owned() });
+        let lost = if self.holds_logs.0 { "logs cannot be encrypted" } else { "nothing can be encrypted" };
+        match &self.state {
+            KeyState::Enabled | KeyState::Updating | KeyState::Disabled => None,
+            KeyState::PendingDeletion => {
+                let day = match &self.dies.0 {
+                    Some(day) => format!("KMS deletes the key at {day}"),
+                    None => "KMS deletes the key when its replicas are gone".to_owned(),
+                };
+                kept(
+                    format!("{day}, and with it everything that it encrypted becomes unreadable; until then {lost}"),
+                    "apply takes the deletion back; ask who scheduled it",
+                )
+            }
+            KeyState::PendingImport => kept(
+                format!("the key has no key material (PendingImport): {lost}"),
+                "import its key material again: only those who hold it can",
+            ),
+            KeyState::Unavailable => kept(
+                format!("the key's custom key store cannot be reached (Unavailable): {lost}"),
+                "connect the custom key store again, or look at the key that its external key manager holds",
+            ),
+            KeyState::Creating => kept(format!("KMS is making the key (Creating): {lost}"), "run again in a minute"),
+            KeyState::Other(state) => kept(
+                format!("the key's state is {state}, which this version of baseline does not know"),
+                "look the state up in the KMS Developer Guide, \"Key states of AWS KMS keys\"",
+            ),
+        }
     }
 
     fn tags(&self) -> &Tags {
@@ -165,7 +273,8 @@ impl Resource for Key {
                     .to_owned(),
             );
         }
-        if self.state != KeyState::Enabled {
+        let unchanged = seen.is_some_and(|seen| seen.state == self.state && !seen.state.is_repairable());
+        if self.state != KeyState::Enabled && !unchanged {
             let lost = if self.holds_logs.0 { "logged" } else { "encrypted with it" };
             refusals.push(format!("the key would be disabled: nothing could be {lost} any more"));
         }

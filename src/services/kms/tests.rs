@@ -57,10 +57,10 @@ fn a_key_in_full() {
       "policy": {
         "Statement": [
           {
-            "Action": "kms:generatedatakey*",
+            "Action": "kms:GenerateDataKey*",
             "Condition": {
               "StringLike": {
-                "kms:encryptioncontext:aws:cloudtrail:arn": [
+                "kms:EncryptionContext:aws:cloudtrail:arn": [
                   "arn:aws:cloudtrail:*:111111111111:trail/*",
                   "arn:aws:cloudtrail:*:222222222222:trail/*",
                   "arn:aws:cloudtrail:*:333333333333:trail/*",
@@ -77,12 +77,12 @@ fn a_key_in_full() {
           },
           {
             "Action": [
-              "kms:decrypt",
-              "kms:describekey"
+              "kms:Decrypt",
+              "kms:DescribeKey"
             ],
             "Condition": {
               "StringEquals": {
-                "aws:sourceaccount": [
+                "aws:SourceAccount": [
                   "111111111111",
                   "222222222222",
                   "333333333333",

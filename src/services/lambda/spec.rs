@@ -24,10 +24,17 @@ pub struct Permission {
 /// A function's policy has no tags.
 static NO_TAGS: Tags = Tags::new();
 
-/// The `Sid` of the statement that admits the topic of a Region.
-pub(in crate::services) fn statement_id(region: &Region) -> String {
-    format!("BaselineTopic-{region}")
+/// The `Sid` of the statement that admits the topic of a Region; of the `nth`, where SNS may come under several names: one
+/// statement takes one principal (AWS Lambda API Reference, `AddPermission`).
+pub(in crate::services) fn statement_id(region: &Region, nth: usize) -> String {
+    match nth {
+        0 => format!("BaselineTopic-{region}"),
+        _ => format!("BaselineTopic-{region}-{}", nth + 1),
+    }
 }
+
+/// How many names SNS comes under at most.
+const MOST_NAMES: usize = 2;
 
 /// The operators that compare an ARN as Lambda's own does: which of them Lambda writes differs between its
 /// documentation (`StringLike`) and its answers (`ArnLike`).
@@ -75,8 +82,8 @@ fn alike(conditions: &crate::policy::Conditions) -> crate::policy::Conditions {
 }
 
 /// The statement that lets the topic of a Region invoke a function, as `AddPermission` makes it.
-fn statement(function: &Arn, principal: &str, topic: &Arn, region: &Region) -> Statement {
-    Statement::allow(&statement_id(region), ["lambda:InvokeFunction"])
+fn statement(function: &Arn, (nth, principal): (usize, &str), topic: &Arn, region: &Region) -> Statement {
+    Statement::allow(&statement_id(region, nth), ["lambda:InvokeFunction"])
         .for_services([principal])
         .on([function.to_string()])
         .when("ArnLike", "aws:SourceArn", [topic.to_string()])
@@ -141,10 +148,10 @@ fn admits_a_topic(statement: &Statement, example: &Statement) -> bool {
         return false;
     };
     let principals = ["sns.amazonaws.com".to_owned(), format!("sns.{region}.amazonaws.com")];
-    same_topic
-        && principals
-            .iter()
-            .any(|principal| self::statement(&function, principal, &topic, region).canonical() == statement.canonical())
+    let same = |nth: usize, principal: &str| {
+        self::statement(&function, (nth, principal), &topic, region).canonical() == statement.canonical()
+    };
+    same_topic && (0..MOST_NAMES).any(|nth| principals.iter().any(|principal| same(nth, principal)))
 }
 
 /// The permissions of the functions that are declared as endpoints, in the account that owns them.
@@ -154,13 +161,15 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
     let functions = subscribed_from(declared, place.account.id, Protocol::Lambda);
     let desired = functions.filter_map(|(_, function)| {
         let address = address(function)?;
-        let topics = declared.shared.hub.iter().filter_map(|region| {
-            match principal(partition, Protocol::Lambda, region, function.region()?) {
-                Reach::As(principal) => {
-                    Some(statement(function, &principal, &topic_arn(declared, notify, region), region))
-                }
-                Reach::Never => None,
-            }
+        let there = function.region()?;
+        let topics = declared.shared.hub.iter().flat_map(|region| {
+            let names = match principal(partition, Protocol::Lambda, region, there) {
+                Reach::As(names) => names,
+                Reach::Never => Default::default(),
+            };
+            let topic = topic_arn(declared, notify, region);
+            let made = names.iter().enumerate().map(|(nth, name)| statement(function, (nth, name), &topic, region));
+            made.collect::<Vec<_>>()
         });
         let statements: Vec<Statement> = topics.collect();
         let spec = Permission { policy: SharedPolicy::ours(statements, false), missing: Aside(false) };

@@ -50,10 +50,10 @@ fn a_permission_in_full() {
       "policy": {
         "Statement": [
           {
-            "Action": "lambda:invokefunction",
+            "Action": "lambda:InvokeFunction",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:sns:ap-east-1:222222222222:baseline-alerts"
+                "aws:SourceArn": "arn:aws:sns:ap-east-1:222222222222:baseline-alerts"
               }
             },
             "Effect": "Allow",
@@ -64,10 +64,10 @@ fn a_permission_in_full() {
             "Sid": "BaselineTopic-ap-east-1"
           },
           {
-            "Action": "lambda:invokefunction",
+            "Action": "lambda:InvokeFunction",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:sns:eu-west-1:222222222222:baseline-alerts"
+                "aws:SourceArn": "arn:aws:sns:eu-west-1:222222222222:baseline-alerts"
               }
             },
             "Effect": "Allow",
@@ -132,6 +132,7 @@ fn a_function_that_does_not_exist_is_refused_with_the_way_out() {
 fn every_region_of_the_world_fits() {
     let regions: Vec<&str> = crate::model::Partition::Aws.known_regions().iter().map(|known| known.name).collect();
     let permission = wanted(&regions);
-    assert_eq!(permission.policy.document.statements.len(), regions.len());
+    // Osaka's topic has two: AWS's documents disagree on whether it is a Region that accounts opt in to.
+    assert_eq!(permission.policy.document.statements.len(), regions.len() + 1);
     assert!(permission.policy.document.size() < FUNCTION_POLICY_MAX_BYTES);
 }

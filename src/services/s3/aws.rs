@@ -2,28 +2,32 @@
 
 use aws_sdk_s3 as s3;
 use s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
-    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    NoncurrentVersionExpiration, Object, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, MfaDeleteStatus, Object,
+    ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    Tag, Tagging, VersioningConfiguration,
 };
 
-use super::spec::{Bucket, Encryption, LOCKS, PublicAccessBlock, Versioning, address, folder};
+use super::conflicts::Surroundings;
+use super::lifecycle;
+use super::spec::{Bucket, LOCKS, PublicAccessBlock, Versioning, address, folder, lifecycle_prefix};
+use super::xml::Element;
 use crate::aws::{Session, found, send};
-use crate::model::{Address, Arn, Fault, OpError, Partition, Region};
+use crate::model::{Address, Arn, Fault, OpError, Partition, Region, Target};
 use crate::policy::Policy;
-use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Aside, Found, Ownership, Reading, Reference, SharedPolicy, Spec, Tags};
+use crate::services::adapter::{Cell, Order, Write, failure};
+use crate::services::{Aside, Found, Ownership, Reading, SharedPolicy, Spec, Tags};
 
 /// The operations that reading takes.
 pub const READS: &[&str] = &[
+    "GetBucketAcl",
     "GetBucketEncryption",
     "GetBucketLifecycleConfiguration",
     "GetBucketOwnershipControls",
     "GetBucketPolicy",
+    "GetBucketReplication",
     "GetBucketTagging",
     "GetBucketVersioning",
+    "GetObjectLockConfiguration",
     "GetPublicAccessBlock",
     "HeadBucket",
     "ListObjectsV2",
@@ -43,16 +47,12 @@ pub const WRITES: &[&str] = &[
     "PutPublicAccessBlock",
 ];
 
-/// The lifecycle rule that is ours.
-const RETENTION_RULE: &str = "BaselineRetention";
 /// A bucket that was just made is not known everywhere at once, and takes one configuration change at a time.
 const FRESH: &[&str] = &["NoSuchBucket", "OperationAborted"];
-/// Days after which an upload that was never finished is dropped.
-const UNFINISHED_UPLOAD_DAYS: i32 = 7;
-
 /// One bucket, and the account that must own it.
 struct Place<'a> {
     session: &'a Session,
+    target: &'a Target,
     region: &'a Region,
     bucket: &'a str,
     owner: String,
@@ -72,17 +72,25 @@ macro_rules! on {
     };
 }
 
+mod around;
+mod documents;
+
+use documents::project_encryption;
+
 /// Reads the bucket, if it is there and its owner is the account it is declared in.
 pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     let Some(address) = address(cell.declared) else { return Ok(Reading::default()) };
     let place = Place::of(cell.session, &address);
     let Some(region) = place.head().await? else { return Ok(Reading::default()) };
     let partition = cell.declared.profiles.partition;
-    let spec = place.project(cell, region, partition).await?;
+    let mut reading = Reading::default();
+    let rules = place.lifecycle().await?.map(|lifecycle| lifecycle.document.children).unwrap_or_default();
+    let mut spec = place.project(cell, region, partition, &rules).await?;
+    let around = place.around(cell, &mut reading).await?;
+    around::look(cell, &address, &mut spec, &rules, around, &mut reading);
     let arn = Arn::new(partition, "s3", None, None, &address.name);
-    let notes = spec.policy.open_notes(cell.target, "bucket policy");
-    let found = Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours };
-    Ok(Reading { found: vec![found], notes, ..Reading::default() })
+    reading.found.push(Found { address, spec: Spec::S3Bucket(Box::new(spec)), arn, ownership: Ownership::Ours });
+    Ok(reading)
 }
 
 /// Whether a bucket is there; one that its address' account does not own is an error.
@@ -110,6 +118,7 @@ impl<'a> Place<'a> {
     fn of(session: &'a Session, address: &'a Address) -> Self {
         Place {
             session,
+            target: &address.target,
             region: &address.target.region,
             bucket: &address.name,
             owner: address.target.account.to_string(),
@@ -128,7 +137,7 @@ impl Place<'_> {
             Ok(None) => Ok(None),
             Err(mut error) => {
                 if error.has_code(&["PermanentRedirect"]) {
-                    error.message = format!("bucket {} exists in another Region", self.bucket);
+                    error.message = format!("bucket {} exists in another Region: {}", self.bucket, error.message);
                     error.hint = Some("set `home_region` to the bucket's Region, or declare another `name`".to_owned());
                 } else if error.fault == Fault::Denied {
                     error.message = format!(
@@ -147,7 +156,13 @@ impl Place<'_> {
         }
     }
 
-    async fn project(&self, cell: &Cell<'_>, region: Region, partition: Partition) -> Result<Bucket, OpError> {
+    async fn project(
+        &self,
+        cell: &Cell<'_>,
+        region: Region,
+        partition: Partition,
+        rules: &[Element],
+    ) -> Result<Bucket, OpError> {
         let call = |operation| self.session.call(self.region, "s3", operation);
         let document = match self.policy().await? {
             Some(text) => Policy::parse(&text).map_err(|e| {
@@ -172,14 +187,10 @@ impl Place<'_> {
             &["OwnershipControlsNotFoundError"],
         )?;
         let versioning = call("GetBucketVersioning").run(|| on!(self.get_bucket_versioning)).await?;
-        let encryption = found(
-            call("GetBucketEncryption").run(|| on!(self.get_bucket_encryption)).await,
-            &["ServerSideEncryptionConfigurationNotFoundError"],
-        )?;
-        let rules = self.rules().await?;
-        let ours = rules.iter().find(|rule| is_retention(rule));
+        let encryption = self.encryption().await?;
         let tags = found(call("GetBucketTagging").run(|| on!(self.get_bucket_tagging)).await, &["NoSuchTagSet"])?;
         let wanted = folder(cell.declared);
+        let own = lifecycle::own(rules, &lifecycle_prefix(wanted.as_deref()));
         let folder = match &wanted {
             Some(folder) => self.folder(folder).await?,
             None => None,
@@ -202,18 +213,23 @@ impl Place<'_> {
                 Some(_) => Versioning::Suspended,
                 None => Versioning::Off,
             },
-            encryption: encryption
-                .and_then(|e| e.server_side_encryption_configuration)
-                .and_then(|e| e.rules.into_iter().next())
-                .map_or_else(unencrypted, |rule| project_encryption(&rule, self, partition)),
+            encryption: project_encryption(encryption.as_ref(), self, partition),
             policy: SharedPolicy::seen(document),
-            retention_days: ours.and_then(|rule| days(rule.expiration()?.days()?)),
-            noncurrent_days: ours.and_then(|rule| days(rule.noncurrent_version_expiration()?.noncurrent_days()?)),
+            retention_days: own.kept.current,
+            noncurrent_days: own.kept.noncurrent,
+            lifecycle_rule: own.rest,
             tags: tags
                 .map(|t| t.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect::<Tags>())
                 .unwrap_or_default(),
             folder,
             holds_data: Aside(holds_data),
+            surroundings: Aside(Surroundings {
+                mfa_delete: versioning.mfa_delete().is_some_and(|mfa| *mfa == MfaDeleteStatus::Enabled),
+                ..Surroundings::default()
+            }),
+            receives_config: Aside(false),
+            keeps_encryption: Aside(false),
+            key_admits: Aside::default(),
         })
     }
 
@@ -221,7 +237,12 @@ impl Place<'_> {
     async fn policy(&self) -> Result<Option<String>, OpError> {
         let call = self.session.call(self.region, "s3", "GetBucketPolicy");
         let answer = found(call.run(|| on!(self.get_bucket_policy)).await, &["NoSuchBucketPolicy"])?;
-        Ok(answer.and_then(|answer| answer.policy))
+        // A bucket without a policy has an error of its own: an answer without one is none (S3 API Reference,
+        // GetBucketPolicy).
+        answer
+            .map(|answer| answer.policy.filter(|policy| !policy.trim().is_empty()))
+            .map(|policy| policy.ok_or_else(|| self.malformed("GetBucketPolicy", "the answer holds no policy")))
+            .transpose()
     }
 
     /// The folder, if it is there: nothing that is in it sorts before it.
@@ -234,68 +255,55 @@ impl Place<'_> {
         Ok(answer.contents().first().and_then(Object::key).filter(|key| *key == name).map(str::to_owned))
     }
 
-    async fn rules(&self) -> Result<Vec<LifecycleRule>, OpError> {
-        let answer = found(
-            self.session
-                .call(self.region, "s3", "GetBucketLifecycleConfiguration")
-                .run(|| on!(self.get_bucket_lifecycle_configuration))
-                .await,
-            &["NoSuchLifecycleConfiguration"],
-        )?;
-        Ok(answer.and_then(|answer| answer.rules).unwrap_or_default())
+    /// An answer that AWS gave and that cannot be made sense of.
+    fn malformed(&self, operation: &str, message: &str) -> OpError {
+        failure(self.session, self.target, "s3", operation, Fault::Other, message)
     }
 }
 
-fn unencrypted() -> Encryption {
-    Encryption { algorithm: "none".to_owned(), key: None, bucket_key: false }
+/// The calls for settings that nothing else waits for, in [`Bucket::apply`].
+const BESIDES: &[&str] = &[
+    "DeleteBucketLifecycle",
+    "GetBucketEncryption",
+    "GetBucketLifecycleConfiguration",
+    "PutBucketEncryption",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketOwnershipControls",
+    "PutBucketTagging",
+    "PutBucketVersioning",
+];
+
+/// The parts of a bucket, none of which waits for another: what fails does not stop the rest.
+#[derive(Default)]
+struct Parts {
+    /// The first failure of a part that others wait for.
+    needed: Option<OpError>,
+    /// The first failure of another part.
+    besides: Option<OpError>,
 }
 
-fn project_encryption(rule: &ServerSideEncryptionRule, place: &Place<'_>, partition: Partition) -> Encryption {
-    let Some(default) = rule.apply_server_side_encryption_by_default() else { return unencrypted() };
-    Encryption {
-        algorithm: default.sse_algorithm().as_str().to_owned(),
-        key: default.kms_master_key_id().map(|id| {
-            // S3 also takes a bare key id or alias, which means the bucket owner's own.
-            let own = || {
-                let resource = if id.starts_with("alias/") { id.to_owned() } else { format!("key/{id}") };
-                Arn::new(partition, "kms", Some(place.region), place.owner.parse().ok(), resource)
-            };
-            Reference::Is(id.parse().unwrap_or_else(|_| own()))
-        }),
-        bucket_key: rule.bucket_key_enabled().unwrap_or_default(),
+impl Parts {
+    /// Takes in how a part ended.
+    ///
+    /// # Errors
+    ///
+    /// A failure that the other parts would share: of the way to AWS, of the session, of the whole account.
+    fn take(&mut self, ended: Result<(), OpError>) -> Result<(), OpError> {
+        let Err(error) = ended else { return Ok(()) };
+        match error.fault {
+            Fault::Denied | Fault::DeniedByScp | Fault::Other | Fault::Quota | Fault::Refused | Fault::Unsettled => {
+                let besides = BESIDES.contains(&error.operation.as_str());
+                let first = if besides { &mut self.besides } else { &mut self.needed };
+                first.get_or_insert(error);
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
-}
 
-/// Whether a rule is ours, switched on and covers the whole bucket.
-fn is_retention(rule: &LifecycleRule) -> bool {
-    let whole = rule.filter().is_none_or(|filter| filter.prefix().is_none_or(str::is_empty));
-    rule.id() == Some(RETENTION_RULE) && *rule.status() == ExpirationStatus::Enabled && whole
-}
-
-fn days(days: i32) -> Option<u32> {
-    u32::try_from(days).ok()
-}
-
-/// Our rule; `None` where everything is kept for ever.
-fn retention_rule(bucket: &Bucket) -> Option<LifecycleRule> {
-    let days = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
-    if bucket.retention_days.is_none() && bucket.noncurrent_days.is_none() {
-        return None;
+    fn end(self) -> Result<(), OpError> {
+        self.needed.or(self.besides).map_or(Ok(()), Err)
     }
-    let expiration = bucket.retention_days.map(|d| LifecycleExpiration::builder().days(days(d)).build());
-    let noncurrent =
-        bucket.noncurrent_days.map(|d| NoncurrentVersionExpiration::builder().noncurrent_days(days(d)).build());
-    LifecycleRule::builder()
-        .id(RETENTION_RULE)
-        .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .set_expiration(expiration)
-        .set_noncurrent_version_expiration(noncurrent)
-        .abort_incomplete_multipart_upload(
-            AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_UPLOAD_DAYS).build(),
-        )
-        .build()
-        .ok()
 }
 
 impl Write for Bucket {
@@ -310,41 +318,42 @@ impl Write for Bucket {
         if differs(|a, b| a.public_access_block != b.public_access_block) {
             place.put_access(self.public_access_block).await?;
         }
+        let mut parts = Parts::default();
         if differs(|a, b| a.object_ownership != b.object_ownership)
             && let Some(ownership) = &self.object_ownership
         {
-            place.put_ownership(ownership, order).await?;
+            parts.take(place.put_ownership(ownership, order).await)?;
         }
         if differs(|a, b| a.versioning != b.versioning) {
-            place.put_versioning().await?;
+            parts.take(place.put_versioning().await)?;
         }
         if differs(|a, b| a.encryption != b.encryption) {
-            place.put_encryption(&self.encryption, order).await?;
+            parts.take(place.put_encryption(&self.encryption).await)?;
         }
-        if differs(|a, b| (a.retention_days, a.noncurrent_days) != (b.retention_days, b.noncurrent_days)) {
-            place.put_retention(self, order).await?;
-        }
+        // What others wait for comes before what they do without.
         if differs(|a, b| a.policy != b.policy) {
-            if let Some(seen) = seen {
-                order.unchanged("PutBucketPolicy", &seen.policy, place.policy().await?.as_deref())?;
-            }
-            let policy = self.policy.document.to_json();
-            place
-                .session
-                .call(place.region, "s3", "PutBucketPolicy")
-                .settling(FRESH)
-                .run(|| on!(place.put_bucket_policy.policy(&policy)))
-                .await?;
+            parts.take(place.put_policy(self, seen, order).await)?;
         }
         if differs(|a, b| a.folder != b.folder)
             && let Some(folder) = &self.folder
         {
-            place.put_folder(folder).await?;
+            parts.take(place.put_folder(folder).await)?;
+        }
+        if differs(|a, b| (a.kept(), &a.lifecycle_rule) != (b.kept(), &b.lifecycle_rule)) {
+            parts.take(place.put_retention(self).await)?;
         }
         if differs(|a, b| a.tags != b.tags) {
-            place.put_tags(&self.tags, order).await?;
+            parts.take(place.put_tags(&self.tags, order).await)?;
         }
+        parts.end()?;
         Ok(Arn::new(partition, "s3", None, None, place.bucket))
+    }
+
+    /// Others need the bucket, its policy and its folder, and none of the settings that may have failed besides.
+    fn serves(&self, address: &Address, error: &OpError) -> Option<Arn> {
+        let partition = Partition::of_region(&self.region).unwrap_or_default();
+        let arn = Arn::new(partition, "s3", None, None, &address.name);
+        BESIDES.contains(&error.operation.as_str()).then_some(arn)
     }
 
     async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
@@ -423,6 +432,20 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Writes the policy, if it is still as it was seen.
+    async fn put_policy(&self, wanted: &Bucket, seen: Option<&Bucket>, order: &Order<'_>) -> Result<(), OpError> {
+        if let Some(seen) = seen {
+            order.unchanged("PutBucketPolicy", &seen.policy, self.policy().await?.as_deref())?;
+        }
+        let policy = wanted.policy.document.to_json();
+        self.session
+            .call(self.region, "s3", "PutBucketPolicy")
+            .settling(FRESH)
+            .run(|| on!(self.put_bucket_policy.policy(&policy)))
+            .await?;
+        Ok(())
+    }
+
     async fn put_versioning(&self) -> Result<(), OpError> {
         let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         self.session
@@ -433,51 +456,8 @@ impl Place<'_> {
         Ok(())
     }
 
-    async fn put_encryption(&self, encryption: &Encryption, order: &Order<'_>) -> Result<(), OpError> {
-        let wrong = |e: s3::error::BuildError| order.malformed("PutBucketEncryption", &e.to_string());
-        let key = encryption.key.clone().map(String::from);
-        let default = ServerSideEncryptionByDefault::builder()
-            .sse_algorithm(ServerSideEncryption::from(encryption.algorithm.as_str()))
-            .set_kms_master_key_id(key)
-            .build()
-            .map_err(wrong)?;
-        let rule = ServerSideEncryptionRule::builder()
-            .apply_server_side_encryption_by_default(default)
-            .bucket_key_enabled(encryption.bucket_key)
-            .build();
-        let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(wrong)?;
-        self.session
-            .call(self.region, "s3", "PutBucketEncryption")
-            .settling(FRESH)
-            .run(|| on!(self.put_bucket_encryption.server_side_encryption_configuration(configuration.clone())))
-            .await?;
-        Ok(())
-    }
-
-    /// S3 replaces the whole configuration, so that everybody else's rules are read again and sent along.
-    async fn put_retention(&self, wanted: &Bucket, order: &Order<'_>) -> Result<(), OpError> {
-        let mut rules = self.rules().await?;
-        let had_ours = rules.iter().any(|rule| rule.id() == Some(RETENTION_RULE));
-        rules.retain(|rule| rule.id() != Some(RETENTION_RULE));
-        rules.extend(retention_rule(wanted));
-        if rules.is_empty() {
-            if had_ours {
-                self.session
-                    .call(self.region, "s3", "DeleteBucketLifecycle")
-                    .run(|| on!(self.delete_bucket_lifecycle))
-                    .await?;
-            }
-            return Ok(());
-        }
-        let configuration = BucketLifecycleConfiguration::builder()
-            .set_rules(Some(rules))
-            .build()
-            .map_err(|e| order.malformed("PutBucketLifecycleConfiguration", &e.to_string()))?;
-        self.session
-            .call(self.region, "s3", "PutBucketLifecycleConfiguration")
-            .settling(FRESH)
-            .run(|| on!(self.put_bucket_lifecycle_configuration.lifecycle_configuration(configuration.clone())))
-            .await?;
+    async fn delete_lifecycle(&self) -> Result<(), OpError> {
+        self.session.call(self.region, "s3", "DeleteBucketLifecycle").run(|| on!(self.delete_bucket_lifecycle)).await?;
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub struct LogBucket {
     pub retention_days: Option<u32>,
     /// Whether statements of the bucket policy that this tool does not own are removed.
     pub exclusive: bool,
+    /// Whether the default encryption of a bucket that is there stays as it is.
+    pub keep_default_encryption: bool,
 }
 
 /// The bucket that every account's logs go to. It lives in the security account's home Region, in the log archive
@@ -39,6 +41,10 @@ pub(crate) struct RawLogBucket {
     pub retention_days: Option<At<i64>>,
     /// Whether statements of the bucket policy that this tool does not own are removed. Default: false.
     pub exclusive: Option<At<bool>>,
+    /// Whether the default encryption of a bucket that exists stays as it is: for one that others write to who need it.
+    /// The logs of this baseline are encrypted with its key all the same, which their services name themselves. Default:
+    /// false.
+    pub keep_default_encryption: Option<At<bool>>,
 }
 
 /// Checks the section.
@@ -76,6 +82,7 @@ pub(crate) fn check_log_bucket(raw: &RawLogBucket, findings: &mut Findings) -> O
         require_tls: raw.require_tls.as_ref().is_none_or(|at| **at),
         retention_days: retention_days?,
         exclusive: raw.exclusive.as_ref().is_some_and(|at| **at),
+        keep_default_encryption: raw.keep_default_encryption.as_ref().is_some_and(|at| **at),
     })
 }
 

@@ -1,7 +1,9 @@
 //! The bucket policy: which accounts' services may put their logs where.
 
+use std::collections::BTreeSet;
+
 use super::spec;
-use crate::model::AccountId;
+use crate::model::{AccountId, Arn};
 use crate::policy::{BUCKET_POLICY_MAX_BYTES, Policy, Statement, first_that_fits};
 use crate::services::senders::{CLOUDTRAIL, CONFIG, Senders};
 use crate::services::{Declared, guardduty};
@@ -18,6 +20,14 @@ const FORMS: [&str; 4] = [
 pub(super) fn statements(declared: &Declared<'_>, bucket: &str) -> Vec<Statement> {
     let writer = Writer::new(declared, bucket);
     chosen(declared, &writer).map_or_else(|| writer.merged(), |(_, policy)| policy.statements)
+}
+
+/// What of a bucket (its ARN) this baseline relies on: the bucket itself, the logs, and the tool's own objects.
+pub(in crate::services) fn relied_on(declared: &Declared<'_>, bucket: &Arn) -> Vec<String> {
+    let prefix = declared.baseline.log_bucket.as_ref().and_then(|bucket| bucket.prefix.as_deref());
+    let prefix = prefix.map_or_else(String::new, |prefix| format!("{prefix}/"));
+    let own = spec::LOCKS.split_inclusive('/').next().unwrap_or_default();
+    vec![bucket.to_string(), format!("{bucket}/{prefix}AWSLogs/"), format!("{bucket}/{own}")]
 }
 
 /// Which of how many forms the policy takes, and what that means; `None` when none fits.
@@ -45,14 +55,18 @@ fn chosen(declared: &Declared<'_>, writer: &Writer<'_>) -> Option<(usize, Policy
 ///   `GetBucketAcl` and `ListBucket` on the bucket, and `PutObject` below `[prefix/]AWSLogs/ACCOUNT/Config/` with that
 ///   ACL, by `aws:SourceAccount`.
 /// - GuardDuty (GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets"): `GetBucketLocation`
-///   on the bucket, and `PutObject` below `[prefix/]AWSLogs/ACCOUNT/GuardDuty/`, no ACL required, by `aws:SourceAccount`
-///   and a detector's ARN in `aws:SourceArn`.
+///   on the bucket, and `PutObject` below the prefix, no ACL required, by `aws:SourceAccount` and a detector's ARN in
+///   `aws:SourceArn`. Its policy grants `BUCKET/[optional prefix]/*`: the findings go to
+///   `[prefix/]AWSLogs/ACCOUNT/GuardDuty/`, and where the object goes that it tests the bucket with is not said. Without a
+///   prefix that would be the whole bucket, so that it is what lies below the account's own folder.
 ///
 /// From the second form on the services share their statements. With GuardDuty among them, the conditions on the ACL and
 /// on the ARN hold for requests that carry one: an ACL means nothing in a bucket whose owner owns every object.
 struct Writer<'a> {
     arn: String,
     logs: String,
+    /// What lies below the prefix, where there is one.
+    prefixed: Option<String>,
     accounts: Vec<AccountId>,
     trail_name: Option<&'a str>,
     senders: Senders<'a>,
@@ -68,6 +82,7 @@ impl<'a> Writer<'a> {
             None => format!("{arn}/AWSLogs"),
         };
         Writer {
+            prefixed: prefix.map(|prefix| format!("{arn}/{prefix}/*")),
             arn,
             logs,
             accounts: declared.senders().into_iter().collect(),
@@ -113,7 +128,48 @@ impl<'a> Writer<'a> {
         if self.senders.guardduty {
             statements.extend(accounts.map(|id| self.guardduty_write(*id)));
         }
+        statements.extend(self.folder(false));
         statements
+    }
+
+    /// What the callers need who set up GuardDuty's export below a prefix: it looks for the folder there with the
+    /// *caller's* own permissions, `s3:ListBucket` and `s3:GetObject` (GuardDuty User Guide, "Exporting generated
+    /// GuardDuty findings to Amazon S3 buckets", step 1), which another account's bucket must let in, too.
+    ///
+    /// Who is said in a condition, so that a role that is gone does not invalidate the document: exact ARNs, which S3 does
+    /// not call public ("The meaning of public", Amazon S3 User Guide), or, `short`, the accounts and the roles' names.
+    fn folder(&self, short: bool) -> Vec<Statement> {
+        let Some(folder) = spec::folder(self.declared) else { return Vec::new() };
+        let roles: BTreeSet<&Arn> = self.callers().map(|(_, role)| role).collect();
+        if roles.is_empty() {
+            return Vec::new();
+        }
+        let by_callers = |statement: Statement| {
+            let statement = statement.for_everyone();
+            if short {
+                let any = roles.iter().map(|role| format!("arn:{}:iam::*:{}", role.partition(), role.resource()));
+                let ids: BTreeSet<String> = self.callers().map(|(id, _)| id.to_string()).collect();
+                statement.when("StringEquals", "aws:PrincipalAccount", ids).when(
+                    "ArnLike",
+                    "aws:PrincipalArn",
+                    any.collect::<BTreeSet<String>>(),
+                )
+            } else {
+                statement.when("ArnEquals", "aws:PrincipalArn", roles.iter().map(ToString::to_string))
+            }
+        };
+        let marker = format!("{}/{folder}", self.arn);
+        let list =
+            by_callers(Statement::allow("BaselineGuardDutyFolderList", ["s3:ListBucket"])).on([self.arn.clone()]);
+        let read = by_callers(Statement::allow("BaselineGuardDutyFolderRead", ["s3:GetObject"])).on([marker]);
+        vec![list.when("StringEquals", "s3:prefix", [folder.trim_end_matches('/').to_owned(), folder]), read]
+    }
+
+    /// The accounts that set up an export in a bucket that is not theirs, and the roles that do it there.
+    fn callers(&self) -> impl Iterator<Item = (AccountId, &Arn)> {
+        let profiles = self.declared.profiles;
+        let others = profiles.baselined().filter(|account| account.id != profiles.bucket_owner);
+        others.filter_map(|account| Some((account.id, &account.hop.as_ref()?.role)))
     }
 
     fn check(&self, sid: &str, actions: &[&str]) -> Statement {
@@ -148,21 +204,22 @@ impl<'a> Writer<'a> {
         let whose = if administers { "*".to_owned() } else { id.to_string() };
         Statement::allow(&format!("BaselineGuardDutyWrite{id}"), ["s3:PutObject"])
             .for_services(self.senders.guardduty_principals_of(id))
-            .on([format!("{}/{whose}/GuardDuty/*", self.logs)])
+            .on([self.prefixed.clone().unwrap_or_else(|| format!("{}/{whose}/*", self.logs))])
             .when("StringEquals", "aws:SourceAccount", [id.to_string()])
             .when("ArnLike", "aws:SourceArn", [self.senders.detectors(Some(id))])
     }
 
     /// The second form.
     fn paths(&self) -> Vec<Statement> {
-        let write = self.write().on(self.ids().map(|id| format!("{}/{id}/*", self.logs)));
-        self.tls().into_iter().chain([self.checks(), write]).collect()
+        let paths = self.ids().map(|id| format!("{}/{id}/*", self.logs));
+        let write = self.write().on(paths.chain(self.for_guardduty()));
+        self.tls().into_iter().chain([self.checks(), write]).chain(self.folder(false)).collect()
     }
 
     /// The third form.
     fn accounts(&self) -> Vec<Statement> {
-        let write = self.write().on([format!("{}/*", self.logs)]);
-        self.tls().into_iter().chain([self.checks(), write]).collect()
+        let write = self.write().on([format!("{}/*", self.logs)].into_iter().chain(self.for_guardduty()));
+        self.tls().into_iter().chain([self.checks(), write]).chain(self.folder(true)).collect()
     }
 
     /// What every service may look at, in one statement.
@@ -185,11 +242,16 @@ impl<'a> Writer<'a> {
         let actions = self.check_actions().into_iter().chain(["s3:PutObject"]);
         let both = Statement::allow(&self.sid(""), actions)
             .for_services(self.senders.principals())
-            .on([self.arn.clone(), format!("{}/*", self.logs)])
+            .on([self.arn.clone(), format!("{}/*", self.logs)].into_iter().chain(self.for_guardduty()))
             .when("StringEquals", "aws:SourceAccount", self.ids());
         // The checks carry no ACL to compare.
         let both = self.senders.pinned(owned_by_bucket_if_said(both));
-        self.tls().into_iter().chain([both]).collect()
+        self.tls().into_iter().chain([both]).chain(self.folder(true)).collect()
+    }
+
+    /// What GuardDuty needs besides the paths of logs.
+    fn for_guardduty(&self) -> Option<String> {
+        self.prefixed.clone().filter(|_| self.senders.guardduty)
     }
 
     fn check_actions(&self) -> Vec<&'static str> {

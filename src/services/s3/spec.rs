@@ -1,6 +1,10 @@
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::policy;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::conflicts::Surroundings;
+use super::{conflicts, policy};
 use crate::model::{Address, Partition, Region, Target};
 use crate::policy::BUCKET_POLICY_MAX_BYTES;
 use crate::services::shared_policy::{SharedPolicy, Survival};
@@ -11,6 +15,10 @@ use crate::services::{
 
 /// What the keys of the locks begin with that keep two applies apart: the tool's own objects, and nobody's data.
 pub const LOCKS: &str = "baseline/lock-";
+
+/// What AWS puts between the prefix and an account's id in the keys of logs.
+#[cfg(any(feature = "aws", test))]
+pub(super) const LOGS: &str = "AWSLogs/";
 
 /// A bucket for logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +39,9 @@ pub struct Bucket {
     pub retention_days: Option<u32>,
     /// Days after which versions that were overwritten or deleted go by our rule; `None` keeps them for ever.
     pub noncurrent_days: Option<u32>,
+    /// What of our lifecycle rule is not as this tool writes it besides its days, by element; null where one is missing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lifecycle_rule: BTreeMap<String, Value>,
     /// The folder, an empty object whose name ends with a slash, that GuardDuty asks for before it exports below a prefix to
     /// another account's bucket (GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets");
     /// `None` where nobody asks.
@@ -41,6 +52,27 @@ pub struct Bucket {
     /// Whether there is anything in it: an empty bucket loses nothing by a shorter retention.
     #[serde(skip)]
     pub holds_data: Aside<bool>,
+    /// What else was seen there that limits what can be set.
+    #[serde(skip)]
+    pub surroundings: Aside<Surroundings>,
+    /// Whether AWS Config is declared to deliver to it.
+    #[serde(skip)]
+    pub receives_config: Aside<bool>,
+    /// Whether its default encryption is declared to stay as it is.
+    #[serde(skip)]
+    pub keeps_encryption: Aside<bool>,
+    /// Services that other people's statements of the log key's policy let use the key.
+    #[serde(skip)]
+    pub key_admits: Aside<BTreeSet<String>>,
+}
+
+/// How long logs are kept: days until they expire and days until old versions go; `None` is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lifetimes {
+    /// Days until a log expires.
+    pub current: Option<u32>,
+    /// Days that an overwritten or deleted version stays.
+    pub noncurrent: Option<u32>,
 }
 
 /// S3 Block Public Access.
@@ -87,6 +119,9 @@ pub struct Encryption {
     pub key: Option<Reference>,
     /// Whether one data key serves many objects, which saves requests to KMS.
     pub bucket_key: bool,
+    /// What the rule says besides, such as `BlockedEncryptionTypes`: kept and written back.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub other: Value,
 }
 
 /// The declared name, or one made from the owner's id and the home Region.
@@ -100,7 +135,7 @@ pub fn bucket_name(declared: &Declared<'_>) -> Option<String> {
 }
 
 /// The folder that has to be there before GuardDuty exports.
-pub(super) fn folder(declared: &Declared<'_>) -> Option<String> {
+pub fn folder(declared: &Declared<'_>) -> Option<String> {
     let prefix = declared.baseline.log_bucket.as_ref()?.prefix.as_deref()?;
     declared.baseline.guardduty.as_ref().filter(|guardduty| guardduty.publish).map(|_| format!("{prefix}/"))
 }
@@ -130,13 +165,19 @@ pub fn desire(declared: &Declared<'_>, place: &Place<'_>) -> Vec<Desired> {
             algorithm: "aws:kms".to_owned(),
             key: key.clone().map(Reference::To),
             bucket_key: true,
+            other: Value::Null,
         },
         policy: SharedPolicy::ours(policy::statements(declared, &address.name), bucket.exclusive),
         retention_days: bucket.retention_days,
         noncurrent_days: bucket.retention_days,
+        lifecycle_rule: BTreeMap::new(),
         folder: folder(declared),
         tags: our_tags(declared.baseline),
         holds_data: Aside(false),
+        surroundings: Aside(Surroundings::default()),
+        receives_config: Aside(declared.baseline.config.is_some()),
+        keeps_encryption: Aside(bucket.keep_default_encryption),
+        key_admits: Aside(declared.shared.key_admits.clone()),
     };
     vec![Desired::shared(address, Spec::S3Bucket(Box::new(spec)), key.into_iter().collect())]
 }
@@ -166,13 +207,18 @@ impl Bucket {
             public_access_block,
             object_ownership,
             versioning,
-            encryption: Encryption { algorithm, key, bucket_key: _ },
+            encryption: Encryption { algorithm, key, bucket_key: _, other: _ },
             policy,
             retention_days,
             noncurrent_days,
+            lifecycle_rule,
             folder,
             tags,
             holds_data: Aside(holds_data),
+            surroundings: _,
+            receives_config: _,
+            keeps_encryption: _,
+            key_admits: _,
         } = self;
         *public_access_block == PublicAccessBlock::ALL
             && object_ownership.as_deref().is_none_or(|ownership| ownership == "BucketOwnerEnforced")
@@ -181,9 +227,22 @@ impl Bucket {
             && key.is_none()
             && policy.document.statements.is_empty()
             && retention_days.or(*noncurrent_days).is_none()
+            && lifecycle_rule.is_empty()
             && folder.is_none()
             && tags.is_empty()
             && !holds_data
+    }
+
+    /// How long our rule keeps logs.
+    pub(super) fn kept(&self) -> Lifetimes {
+        Lifetimes { current: self.retention_days, noncurrent: self.noncurrent_days }
+    }
+
+    /// What our rule is limited to: everything, or what is below the folder where there is one. The folder is an object
+    /// itself and must not expire, since GuardDuty asks for it again and again.
+    #[cfg(any(feature = "aws", test))]
+    pub(super) fn retention_prefix(&self) -> String {
+        lifecycle_prefix(self.folder.as_deref())
     }
 
     /// Whether writing this would shorten the life of logs that exist, without leave to do so.
@@ -194,8 +253,14 @@ impl Bucket {
     }
 }
 
+/// What our lifecycle rule is limited to, where that folder is wanted.
+#[cfg(any(feature = "aws", test))]
+pub(super) fn lifecycle_prefix(folder: Option<&str>) -> String {
+    folder.map(|folder| format!("{folder}{LOGS}")).unwrap_or_default()
+}
+
 /// How long a bucket keeps logs, in words.
-fn kept(bucket: &Bucket) -> String {
+fn lifetime(bucket: &Bucket) -> String {
     let days = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| format!("for {days} days"));
     let (current, old) = (days(bucket.retention_days), days(bucket.noncurrent_days));
     if current == old { current } else { format!("{current} (old versions {old})") }
@@ -216,20 +281,23 @@ impl Resource for Bucket {
         keep_tags(&mut self.tags, &seen.tags);
         // Nobody takes a folder away that is there.
         self.folder = self.folder.take().or_else(|| seen.folder.clone());
+        let mut kept = Vec::new();
         if self.risks_data(seen, terms) {
             let unshortened = Kept {
                 reason: format!(
                     "logs are kept {} and would be kept {}: retention is not shortened",
-                    kept(seen),
-                    kept(self)
+                    lifetime(seen),
+                    lifetime(self)
                 ),
                 hint: "raise `retention_days`, or say --allow-data-loss".to_owned(),
             };
             self.retention_days = seen.retention_days;
             self.noncurrent_days = seen.noncurrent_days;
-            return vec![unshortened];
+            self.lifecycle_rule.clone_from(&seen.lifecycle_rule);
+            kept.push(unshortened);
         }
-        Vec::new()
+        kept.extend(conflicts::held_back(self, seen));
+        kept
     }
 
     fn tags(&self) -> &Tags {
@@ -247,10 +315,11 @@ impl Resource for Bucket {
         let survival = Survival { actions: &["s3:PutBucketPolicy", "s3:GetBucketPolicy"], resource: &resource };
         let mut refusals =
             self.policy.refusals(seen.map(|s| &s.policy), terms, "bucket policy", BUCKET_POLICY_MAX_BYTES, &survival);
-        if self.versioning != Versioning::Enabled {
+        if self.versioning != Versioning::Enabled && !conflicts::versioning_is_held(self, seen) {
             refusals.push("versioning would be off: overwritten logs would be lost".to_owned());
         }
         if let Some(seen) = seen {
+            refusals.extend(conflicts::unwritable_policy(self, seen));
             if seen.region != self.region {
                 refusals.push(format!(
                     "the bucket is in {} and {} is declared: a bucket cannot move; set `home_region` to where it is, or \
@@ -259,7 +328,11 @@ impl Resource for Bucket {
                 ));
             }
             if self.risks_data(seen, terms) {
-                refusals.push(format!("logs kept {} would be kept {}: say --allow-data-loss", kept(seen), kept(self)));
+                refusals.push(format!(
+                    "logs kept {} would be kept {}: say --allow-data-loss",
+                    lifetime(seen),
+                    lifetime(self)
+                ));
             }
         }
         refusals

@@ -1,5 +1,6 @@
 //! Tests of the declarations.
 
+mod folder;
 mod full;
 
 use std::collections::BTreeSet;
@@ -78,10 +79,10 @@ fn a_bucket_in_full() {
       "policy": {
         "Statement": [
           {
-            "Action": "s3:getbucketacl",
+            "Action": "s3:GetBucketAcl",
             "Condition": {
               "StringEquals": {
-                "aws:sourceaccount": [
+                "aws:SourceAccount": [
                   "111111111111",
                   "222222222222",
                   "333333333333",
@@ -97,10 +98,10 @@ fn a_bucket_in_full() {
             "Sid": "BaselineCloudTrailCheck"
           },
           {
-            "Action": "s3:putobject",
+            "Action": "s3:PutObject",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:cloudtrail:*:111111111111:trail/baseline*"
+                "aws:SourceArn": "arn:aws:cloudtrail:*:111111111111:trail/baseline*"
               },
               "StringEquals": {
                 "s3:x-amz-acl": "bucket-owner-full-control"
@@ -114,10 +115,10 @@ fn a_bucket_in_full() {
             "Sid": "BaselineCloudTrailWrite111111111111"
           },
           {
-            "Action": "s3:putobject",
+            "Action": "s3:PutObject",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:cloudtrail:*:222222222222:trail/baseline*"
+                "aws:SourceArn": "arn:aws:cloudtrail:*:222222222222:trail/baseline*"
               },
               "StringEquals": {
                 "s3:x-amz-acl": "bucket-owner-full-control"
@@ -131,10 +132,10 @@ fn a_bucket_in_full() {
             "Sid": "BaselineCloudTrailWrite222222222222"
           },
           {
-            "Action": "s3:putobject",
+            "Action": "s3:PutObject",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:cloudtrail:*:333333333333:trail/baseline*"
+                "aws:SourceArn": "arn:aws:cloudtrail:*:333333333333:trail/baseline*"
               },
               "StringEquals": {
                 "s3:x-amz-acl": "bucket-owner-full-control"
@@ -148,10 +149,10 @@ fn a_bucket_in_full() {
             "Sid": "BaselineCloudTrailWrite333333333333"
           },
           {
-            "Action": "s3:putobject",
+            "Action": "s3:PutObject",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:cloudtrail:*:444444444444:trail/baseline*"
+                "aws:SourceArn": "arn:aws:cloudtrail:*:444444444444:trail/baseline*"
               },
               "StringEquals": {
                 "s3:x-amz-acl": "bucket-owner-full-control"
@@ -168,7 +169,7 @@ fn a_bucket_in_full() {
             "Action": "s3:*",
             "Condition": {
               "Bool": {
-                "aws:securetransport": "false"
+                "aws:SecureTransport": "false"
               }
             },
             "Effect": "Deny",
@@ -369,7 +370,7 @@ fn somebody_hears_of_a_looser_form_and_of_none_at_all() {
     };
     assert_eq!(notes(20, 0), "");
     assert_snapshot!(notes(300, 0), @"222222222222/eu-west-1 policy-form: the bucket policy takes form 3 of 4, one statement for all accounts and the whole log path: for 300 accounts, a tighter one is larger than the 20480 bytes that AWS takes, other people's statements included");
-    assert_snapshot!(notes(20, 20_300), @"222222222222/eu-west-1 policy-form: the bucket policy is refused: for 20 accounts, its smallest form is larger than the 20480 bytes that AWS takes, other people's statements included; split the accounts over two profiles files with a security account each, or remove other people's statements");
+    assert_snapshot!(notes(20, 20_300), @"222222222222/eu-west-1 policy-size: the bucket policy is refused: for 20 accounts, its smallest form is larger than the 20480 bytes that AWS takes, other people's statements included; split the accounts over two profiles files with a security account each, or remove other people's statements");
 }
 
 #[test]

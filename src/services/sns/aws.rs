@@ -1,20 +1,28 @@
 //! Reading and writing topics and subscriptions.
 
+mod attributes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sns as sns;
+use serde_json::Value;
 use sns::types::{Subscription as Listed, Tag};
 
+use self::attributes::Attributes;
 use super::config::{Notify, NotifySubscription};
-use super::reach::topic_arn;
+use super::listener::{Judged, Listener};
+use super::reach::{Subscriber, subscriber, topic_arn};
 use super::spec::Topic;
 use super::subscription::Subscription;
-use super::{endpoint, outside};
+use super::{outside, subscription};
 use crate::aws::{Session, found, send};
 use crate::model::{Address, Arn, ArnError, Fault, OpError, Region};
 use crate::policy::Policy;
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Aside, Found, Note, Ownership, Reading, Reference, SharedPolicy, Spec, Tags, is_ours};
+use crate::services::eventbridge::aws::key::{Encrypted, check};
+use crate::services::{
+    Aside, Found, Note, Ownership, Reading, Reference, SharedPolicy, Spec, Tags, Undelivered, is_ours,
+};
 
 /// The operations that reading takes.
 pub const READS: &[&str] = &[
@@ -52,8 +60,17 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
             None => Vec::new(),
         };
         reading.notes = notes(cell, notify, topic.as_ref(), &listed);
-        let confirmed = listed.iter().filter(|one| is_confirmed(one)).filter_map(|one| one.endpoint.clone()).collect();
-        reading.undelivered = outside::undelivered(cell.declared, notify, cell.target, &confirmed);
+        outsiders(cell, notify, &listed, &mut reading).await?;
+        for judged in listeners(cell, notify, &listed).await? {
+            match judged {
+                Judged::Ours(found) => reading.found.push(*found),
+                Judged::Exposed(exposed) => reading.exposed.push(exposed),
+                Judged::Note(note) => reading.notes.push(note),
+            }
+        }
+        if let Some(Found { spec: Spec::SnsTopic(spec), address, .. }) = &topic {
+            check_key(cell, notify, spec, address, &arn, &mut reading).await?;
+        }
         reading.found.extend(topic);
         listed
     } else {
@@ -61,13 +78,43 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     };
     for desired in super::desire(cell.declared, cell.place) {
         let Spec::SnsSubscription(spec) = desired.spec else { continue };
-        if desired.address.target == *cell.target
-            && let Some(one) = listed.iter().find(|one| is_of(one, &spec))
-        {
-            reading.found.extend(subscription(cell, desired.address, *spec, one).await?);
+        if desired.address.target == *cell.target {
+            let of_it: Vec<&Listed> = listed.iter().filter(|one| is_of(one, &spec)).collect();
+            reading.found.extend(subscription(cell, desired.address, *spec, &of_it).await?);
         }
     }
     Ok(reading)
+}
+
+/// Says in the reading whether EventBridge can use the key of a topic that somebody else encrypted: without it, every event
+/// is dropped.
+async fn check_key(
+    cell: &Cell<'_>,
+    notify: &Notify,
+    topic: &Topic,
+    address: &Address,
+    arn: &Arn,
+    reading: &mut Reading,
+) -> Result<(), OpError> {
+    let Some(key) = topic.kms_key.clone().map(String::from) else { return Ok(()) };
+    // A declared key is looked at as one; of AWS's own the topic itself says that it will not do.
+    if notify.key_alias.is_some() || key.contains("alias/aws/") {
+        return Ok(());
+    }
+    let encrypted = Encrypted {
+        address,
+        what: "topic",
+        arn: &arn.to_string(),
+        key: &key,
+        context: "kms:EncryptionContext:aws:sns:topicArn",
+        lost: "every event is silently dropped",
+        off: format!(
+            "aws sns set-topic-attributes --region {} --topic-arn {arn} --attribute-name KmsMasterKeyId \
+             --attribute-value ''",
+            address.target.region
+        ),
+    };
+    check(cell, &encrypted, reading).await
 }
 
 fn is_of(listed: &Listed, spec: &Subscription) -> bool {
@@ -84,12 +131,8 @@ async fn topic(cell: &Cell<'_>, arn: &Arn, name: &str) -> Result<Option<Found>, 
     let region = &cell.target.region;
     let Some(attributes) = found(attributes(cell.session, region, arn).await, ABSENT)? else { return Ok(None) };
     let policy = attributes.get("Policy").map_or("", String::as_str);
-    let document = match policy {
-        "" => Policy::new(Vec::new()),
-        text => Policy::parse(text).map_err(|e| {
-            cell.malformed("sns", "GetTopicAttributes", &format!("the topic policy cannot be read: {e}"))
-        })?,
-    };
+    let document = Policy::parse(policy)
+        .map_err(|e| cell.malformed("sns", "GetTopicAttributes", &format!("the topic policy cannot be read: {e}")))?;
     let tags = tags(cell, arn).await?;
     let key = attributes.get("KmsMasterKeyId").filter(|id| !id.is_empty());
     Ok(Some(Found {
@@ -119,7 +162,13 @@ async fn attributes(session: &Session, region: &Region, topic: &Arn) -> Result<B
         .call(region, "sns", "GetTopicAttributes")
         .run(|| send!(sns, region, session.sns().get_topic_attributes().topic_arn(&topic)))
         .await?;
-    Ok(answer.attributes.unwrap_or_default().into_iter().collect())
+    let attributes: BTreeMap<String, String> = answer.attributes.unwrap_or_default().into_iter().collect();
+    // Every topic has one, from the day it was made (SNS Developer Guide, "Overview of managing access"): an answer
+    // without it does not say that there is none.
+    if attributes.get("Policy").is_none_or(|policy| policy.trim().is_empty()) {
+        return Err(session.unreadable(region, "sns", "GetTopicAttributes", "the answer lacks the topic's policy"));
+    }
+    Ok(attributes)
 }
 
 async fn tags(cell: &Cell<'_>, topic: &Arn) -> Result<Tags, OpError> {
@@ -137,18 +186,18 @@ async fn tags(cell: &Cell<'_>, topic: &Arn) -> Result<Tags, OpError> {
 async fn subscriptions_of(cell: &Cell<'_>, topic: &Arn) -> Result<Vec<Listed>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let topic = topic.to_string();
-    let (mut listed, mut token) = (Vec::new(), None);
+    let mut listed = Vec::new();
+    let mut pages = session.pages(region, "sns", "ListSubscriptionsByTopic");
     loop {
         let page = session
             .call(region, "sns", "ListSubscriptionsByTopic")
             .run(|| {
                 let list = session.sns().list_subscriptions_by_topic().topic_arn(&topic);
-                send!(sns, region, list.set_next_token(token.clone()))
+                send!(sns, region, list.set_next_token(pages.token()))
             })
             .await?;
         listed.extend(page.subscriptions.unwrap_or_default());
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok(listed);
         }
     }
@@ -158,56 +207,139 @@ async fn subscriptions_of(cell: &Cell<'_>, topic: &Arn) -> Result<Vec<Listed>, O
 async fn own_subscriptions(cell: &Cell<'_>, topic: &Arn) -> Result<Vec<Listed>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let topic = topic.to_string();
-    let (mut listed, mut token) = (Vec::new(), None);
+    let mut listed = Vec::new();
+    let mut pages = session.pages(region, "sns", "ListSubscriptions");
     loop {
         let page = session
             .call(region, "sns", "ListSubscriptions")
-            .run(|| send!(sns, region, session.sns().list_subscriptions().set_next_token(token.clone())))
+            .run(|| send!(sns, region, session.sns().list_subscriptions().set_next_token(pages.token())))
             .await?;
         let all = page.subscriptions.unwrap_or_default();
         listed.extend(all.into_iter().filter(|one| one.topic_arn() == Some(topic.as_str())));
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok(listed);
         }
     }
 }
 
-/// A declared subscription as SNS holds it; `None` where it was removed.
+/// A declared subscription as SNS holds it; `None` where it was removed. SNS lists what was removed for some days, before
+/// or after what is there: the one that lives counts, and one that waits to be confirmed where none does.
 async fn subscription(
     cell: &Cell<'_>,
     address: Address,
     declared: Subscription,
-    listed: &Listed,
+    listed: &[&Listed],
 ) -> Result<Option<Found>, OpError> {
-    let (session, region) = (cell.session, &cell.target.region);
-    let (arn, raw_message_delivery, pending) = match listed.subscription_arn().unwrap_or_default() {
-        "" | REMOVED => return Ok(None),
-        // Nothing more is known of it before it is confirmed.
-        PENDING => (declared.topic.clone(), declared.raw_message_delivery, true),
-        arn => {
-            let answer = session
-                .call(region, "sns", "GetSubscriptionAttributes")
-                .run(|| send!(sns, region, session.sns().get_subscription_attributes().subscription_arn(arn)))
-                .await;
-            let Some(answer) = found(answer, ABSENT)? else { return Ok(None) };
-            let says =
-                |name: &str| answer.attributes().and_then(|all| all.get(name)).is_some_and(|value| value == "true");
-            let arn = arn.parse().map_err(|e: ArnError| cell.malformed("sns", "ListSubscriptions", &e.to_string()))?;
-            (arn, says("RawMessageDelivery"), says("PendingConfirmation"))
+    let mut live = None;
+    for one in listed.iter().filter(|one| is_confirmed(one)) {
+        let arn = one.subscription_arn().unwrap_or_default();
+        let Some(attributes) = attributes::read(cell, arn).await? else { continue };
+        let waits = attributes.pending;
+        live = Some((listed_arn(cell, arn)?, attributes));
+        if !waits {
+            break;
         }
+    }
+    let (arn, spec) = match live {
+        Some((arn, Attributes { raw_message_delivery, pending, filter_policy, others, .. })) => {
+            let spec = Subscription {
+                raw_message_delivery,
+                filter_policy,
+                other_attributes: others,
+                pending: Aside(pending),
+                ..declared
+            };
+            (arn, spec)
+        }
+        // Nothing more is known of it before it is confirmed.
+        None if listed.iter().any(|one| one.subscription_arn() == Some(PENDING)) => {
+            (declared.topic.clone(), Subscription { pending: Aside(true), ..declared })
+        }
+        None => return Ok(None),
     };
-    let spec = Subscription { raw_message_delivery, pending: Aside(pending), ..declared };
     Ok(Some(Found { address, spec: Spec::SnsSubscription(Box::new(spec)), arn, ownership: Ownership::Ours }))
+}
+
+fn listed_arn(cell: &Cell<'_>, arn: &str) -> Result<Arn, OpError> {
+    arn.parse().map_err(|e: ArnError| cell.malformed("sns", "ListSubscriptions", &e.to_string()))
+}
+
+/// What is not delivered to the declared endpoints that this run cannot subscribe: nobody did, or a filter keeps messages
+/// from them.
+async fn outsiders(cell: &Cell<'_>, notify: &Notify, listed: &[Listed], reading: &mut Reading) -> Result<(), OpError> {
+    let mut confirmed = BTreeSet::new();
+    for one in listed.iter().filter(|one| is_confirmed(one)) {
+        let Some(declared) = declaration(notify, one) else { continue };
+        if matches!(subscriber(cell.declared, declared), Subscriber::Outside(_)) {
+            let arn = one.subscription_arn().unwrap_or_default();
+            let attributes = match attributes::read(cell, arn).await {
+                // The subscription's owner decides whether the topic's may look: it is taken as it is listed.
+                Err(error) if error.fault == Fault::Denied => Some(Attributes::default()),
+                answer => answer?,
+            };
+            let Some(attributes) = attributes else { continue };
+            if let Some(filter) = attributes.filter_policy {
+                reading.undelivered.push(Undelivered {
+                    address: subscription::address(cell.target, notify, declared),
+                    reason: format!(
+                        "{} gets only what its filter lets through, which nobody declared: {filter}",
+                        declared.endpoint
+                    ),
+                    hint: format!(
+                        "as account {}, run\naws sns set-subscription-attributes --region {} --subscription-arn {arn} \
+                         --attribute-name FilterPolicy --attribute-value '{{}}'",
+                        one.owner().unwrap_or("unknown"),
+                        cell.target.region
+                    ),
+                });
+            }
+        }
+        confirmed.extend(one.endpoint.clone());
+    }
+    reading.undelivered.extend(outside::undelivered(cell.declared, notify, cell.target, &confirmed));
+    Ok(())
+}
+
+/// Whoever listens besides what is declared, each judged.
+async fn listeners(cell: &Cell<'_>, notify: &Notify, listed: &[Listed]) -> Result<Vec<Judged>, OpError> {
+    let mut judged = Vec::new();
+    for one in listed.iter().filter(|one| declaration(notify, one).is_none()) {
+        let (arn, principal) = match one.subscription_arn().unwrap_or_default() {
+            "" | REMOVED => continue,
+            PENDING => (None, None),
+            arn => match attributes::read(cell, arn).await {
+                // One that is listed and not there is removed.
+                Ok(None) => continue,
+                Ok(Some(attributes)) if attributes.pending => (None, None),
+                Ok(Some(attributes)) => (Some(listed_arn(cell, arn)?), attributes.principal),
+                Err(error) if error.fault == Fault::Denied => (Some(listed_arn(cell, arn)?), None),
+                Err(error) => return Err(error),
+            },
+        };
+        let listener = Listener {
+            protocol: one.protocol().unwrap_or_default().to_owned(),
+            endpoint: one.endpoint().unwrap_or_default().to_owned(),
+            owner: one.owner().unwrap_or("unknown").to_owned(),
+            arn,
+            principal,
+        };
+        judged.push(listener.judge(cell.declared, notify, cell.target));
+    }
+    Ok(judged)
+}
+
+/// The declaration that a subscription is of.
+fn declaration<'a>(notify: &'a Notify, listed: &Listed) -> Option<&'a NotifySubscription> {
+    notify.subscriptions.iter().find(|declared| {
+        listed.protocol() == Some(declared.protocol.as_str())
+            && declared.endpoint.is_listed_as(listed.endpoint().unwrap_or_default())
+    })
 }
 
 /// What somebody should know of the topic and of who listens to it.
 fn notes(cell: &Cell<'_>, notify: &Notify, topic: Option<&Found>, listed: &[Listed]) -> Vec<Note> {
     let note = |topic: &str, text: String| Note { target: cell.target.clone(), topic: topic.to_owned(), text };
     let mut notes = Vec::new();
-    if let Some(Found { spec: Spec::SnsTopic(topic), .. }) = topic {
-        notes.extend(topic.policy.open_notes(cell.target, "topic policy"));
-    }
     let nobody = !listed.iter().any(is_confirmed);
     if nobody && (topic.is_some() || notify.subscriptions.is_empty()) {
         notes.push(note(
@@ -219,27 +351,6 @@ fn notes(cell: &Cell<'_>, notify: &Notify, topic: Option<&Found>, listed: &[List
             ),
         ));
     }
-    let is_declared = |one: &Listed| {
-        let declares = |declared: &NotifySubscription| {
-            one.protocol() == Some(declared.protocol.as_str())
-                && declared.endpoint.is_listed_as(one.endpoint().unwrap_or_default())
-        };
-        notify.subscriptions.iter().any(declares)
-    };
-    let others: BTreeSet<String> = listed
-        .iter()
-        .filter(|one| one.subscription_arn() != Some(REMOVED) && !is_declared(one))
-        .map(|one| {
-            let (protocol, endpoint) = (one.protocol().unwrap_or_default(), one.endpoint().unwrap_or_default());
-            format!(
-                "{} ({protocol}, account {}) is subscribed to topic `{}` besides what is declared; it is left as it is",
-                endpoint::shown(protocol, endpoint),
-                one.owner().unwrap_or("unknown"),
-                notify.topic
-            )
-        })
-        .collect();
-    notes.extend(others.into_iter().map(|text| note("other-subscription", text)));
     notes
 }
 
@@ -316,7 +427,7 @@ impl Topic {
             })
             .await;
         let answer = created.map_err(|mut error| {
-            if error.has_code(&["InvalidParameter", "InvalidParameterException"]) && error.message.contains("exists") {
+            if error.has_code(&["InvalidParameter", "InvalidParameterException"]) && error.says(&["exist"]) {
                 // Somebody made it since it was looked for: creating is idempotent only for a topic that is the same.
                 error.hint = Some("run again: the next plan starts from what is there now".to_owned());
             }
@@ -332,14 +443,21 @@ impl Write for Subscription {
         let (session, region) = (order.session, &order.address.target.region);
         let Some(seen) = seen else { return self.create(order).await };
         let arn = order.existing()?;
+        let subscription = arn.to_string();
+        let mut changed = Vec::new();
         if self.raw_message_delivery != seen.raw_message_delivery {
-            let subscription = arn.to_string();
-            let value = self.raw_message_delivery.to_string();
+            changed.push(("RawMessageDelivery", self.raw_message_delivery.to_string()));
+        }
+        if self.filter_policy != seen.filter_policy {
+            // An empty one takes it off (SNS Developer Guide, "Removing a subscription filter policy").
+            changed.push(("FilterPolicy", self.filter_policy.as_ref().map_or("{}".to_owned(), Value::to_string)));
+        }
+        for (name, value) in changed {
             session
                 .call(region, "sns", "SetSubscriptionAttributes")
                 .run(|| {
                     let set = session.sns().set_subscription_attributes().subscription_arn(&subscription);
-                    send!(sns, region, set.attribute_name("RawMessageDelivery").attribute_value(&value))
+                    send!(sns, region, set.attribute_name(name).attribute_value(&value))
                 })
                 .await?;
         }

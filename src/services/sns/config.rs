@@ -1,5 +1,6 @@
 //! `[notify]` of `baseline.toml`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
 use super::run_section::RawNotifyRun;
-use crate::config::{At, Context, Findings, Section};
-use crate::model::{Arn, Partition};
+use crate::config::{At, Context, Findings, Overridable, Section};
+use crate::model::{Arn, Partition, Region};
 use crate::services::kms::config::{LogKey, alias_fault};
 
 /// Who hears of events: a topic in every Region of the security account.
@@ -152,6 +153,7 @@ pub(crate) fn check_notify(
     };
     let listed = raw.subscription.as_deref().unwrap_or_default();
     let subscriptions = check_subscriptions(listed, context.partition, findings);
+    warn_of_mails(listed, context, findings);
     Some(Some(Notify {
         topic: topic?,
         key_alias: key_alias?,
@@ -261,6 +263,34 @@ fn check_subscriptions(
         all.push((NotifySubscription { protocol: **protocol, endpoint: checked, raw_message_delivery }, endpoint));
     }
     whole.then(|| all.into_iter().map(|(subscription, _)| subscription).collect())
+}
+
+/// Warns of an address that has to confirm in many Regions.
+fn warn_of_mails(listed: &[Section<RawNotifySubscription>], context: &Context<'_>, findings: &mut Findings) {
+    let mails = listed.iter().filter(|at| at.protocol.as_ref().is_some_and(|protocol| **protocol == Protocol::Email));
+    let regions = topic_regions(context);
+    for endpoint in mails.filter_map(|at| at.endpoint.as_ref()).filter(|_| regions > 1) {
+        findings
+            .warning(endpoint.span(), format!("{} gets {regions} mails to confirm, one a Region", endpoint.as_str()))
+            .label("every Region that gets the baseline has a topic, and each asks by itself")
+            .help(
+                "subscribe a function or a queue instead, in one Region and for all topics: it needs no confirmation, and \
+                 can pass on to people; or narrow `regions` in profiles.toml",
+            );
+    }
+}
+
+/// In how many Regions there is a topic, as far as the files tell: those that are enabled by default, and those that are
+/// listed.
+fn topic_regions(context: &Context<'_>) -> usize {
+    let Some(partition) = context.partition else { return 0 };
+    let known = partition.known_regions().iter();
+    let mut regions: BTreeSet<Region> =
+        known.filter(|known| !known.opt_in).filter_map(|known| known.name.parse().ok()).collect();
+    let listed = context.baselined().filter_map(|account| account.regions.list.as_ref()).flatten();
+    regions.extend(listed.cloned());
+    regions.retain(|region| context.having(Overridable::Events).any(|account| account.regions.holds(region)));
+    regions.len()
 }
 
 /// Checks an endpoint, without ever repeating a URL: it may carry a secret.

@@ -2,6 +2,8 @@
 
 pub mod config;
 mod endpoint;
+#[cfg(any(feature = "aws", test))]
+mod listener;
 mod outside;
 mod policy;
 mod reach;

@@ -71,7 +71,8 @@ fn commands(
 ) -> Option<String> {
     let topic = topic_arn(declared, notify, &hub.region);
     let there = endpoint.region()?;
-    let Reach::As(principal) = principal(declared.profiles.partition, subscription.protocol, &hub.region, there) else {
+    let Reach::As(principals) = principal(declared.profiles.partition, subscription.protocol, &hub.region, there)
+    else {
         return None;
     };
     let grant = match subscription.protocol {
@@ -81,11 +82,14 @@ fn commands(
                 Some((name, qualifier)) => (name, format!(" --qualifier {qualifier}")),
                 None => (name, String::new()),
             };
-            format!(
-                "aws lambda add-permission --region {there} --function-name {name}{qualifier} --statement-id {} --action \
-                 lambda:InvokeFunction --principal {principal} --source-arn {topic}",
-                lambda::statement_id(&hub.region)
-            )
+            let grants = principals.iter().enumerate().map(|(nth, principal)| {
+                format!(
+                    "aws lambda add-permission --region {there} --function-name {name}{qualifier} --statement-id {} \
+                     --action lambda:InvokeFunction --principal {principal} --source-arn {topic}",
+                    lambda::statement_id(&hub.region, nth)
+                )
+            });
+            grants.collect::<Vec<_>>().join("\n")
         }
         _ => {
             // All Regions' in one, so that whichever of these commands runs last leaves the same.

@@ -1,5 +1,7 @@
 //! Which topic reaches which endpoint, and who subscribes it.
 
+use std::collections::BTreeSet;
+
 use super::config::{Notify, NotifySubscription, Protocol};
 use crate::model::{AccountId, Arn, Partition, Region};
 use crate::services::Declared;
@@ -48,11 +50,15 @@ pub(in crate::services) fn subscribed_from<'a>(
 /// Whether SNS delivers from one Region to another, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::services) enum Reach {
-    /// It does, as this service principal.
-    As(String),
+    /// It does, as one of these service principals: more than one only where AWS does not say which.
+    As(BTreeSet<String>),
     /// It does not.
     Never,
 }
+
+/// Osaka counts among the opt-in Regions on SNS's own page (SNS Developer Guide, "Sending messages to a queue or function
+/// in a different Region") and for EC2 does not (`DescribeRegions`: `opt-in-not-required`): both are prepared for.
+const EITHER_WAY: &str = "ap-northeast-3";
 
 /// As whom SNS delivers from a topic to a function or a queue.
 ///
@@ -66,14 +72,31 @@ pub(in crate::services) fn principal(
     topic: &Region,
     endpoint: &Region,
 ) -> Reach {
-    let opt_in =
-        |region: &Region| partition.known_regions().iter().any(|known| known.opt_in && known.name == region.as_str());
-    let of = |region: &Region| Reach::As(format!("sns.{region}.amazonaws.com"));
+    let either = [topic, endpoint].iter().any(|region| region.as_str() == EITHER_WAY);
+    let ways: &[bool] = if either { &[false, true] } else { &[false] };
+    let names: BTreeSet<String> =
+        ways.iter().filter_map(|opted| principal_if(partition, protocol, topic, endpoint, *opted)).collect();
+    if names.is_empty() { Reach::Never } else { Reach::As(names) }
+}
+
+/// The same, where it is known whether the Region of which AWS says both is an opt-in one.
+fn principal_if(
+    partition: Partition,
+    protocol: Protocol,
+    topic: &Region,
+    endpoint: &Region,
+    opted: bool,
+) -> Option<String> {
+    let opt_in = |region: &Region| match region.as_str() {
+        EITHER_WAY => opted,
+        name => partition.known_regions().iter().any(|known| known.opt_in && known.name == name),
+    };
+    let of = |region: &Region| Some(format!("sns.{region}.amazonaws.com"));
     match (opt_in(topic), opt_in(endpoint)) {
-        _ if topic == endpoint => Reach::As("sns.amazonaws.com".to_owned()),
-        (false, false) => Reach::As("sns.amazonaws.com".to_owned()),
+        _ if topic == endpoint => Some("sns.amazonaws.com".to_owned()),
+        (false, false) => Some("sns.amazonaws.com".to_owned()),
         (true, false) => of(topic),
         (false, true) if protocol == Protocol::Sqs => of(endpoint),
-        (false | true, true) => Reach::Never,
+        (false | true, true) => None,
     }
 }

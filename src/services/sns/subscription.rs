@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::config::{Notify, NotifySubscription, Protocol};
 use super::endpoint::Endpoint;
@@ -6,7 +9,7 @@ use super::reach::topic_arn;
 use crate::model::{Address, Arn, Region, Target};
 use crate::services::{About, Aside, Declared, Kept, Kind, Resource, Tags, Terms};
 
-/// A subscription to a topic. Filter and redrive policies are its owner's and stay as they are.
+/// A subscription to a topic. Redrive and delivery policies are its owner's and stay as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subscription {
     /// What is subscribed to.
@@ -17,6 +20,12 @@ pub struct Subscription {
     pub endpoint: Endpoint,
     /// Whether messages come without SNS's envelope.
     pub raw_message_delivery: bool,
+    /// Which messages arrive: ours have no such filter, so that all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_policy: Option<Value>,
+    /// What else somebody set, by the names of its attributes: nothing that this tool decides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_attributes: BTreeMap<String, String>,
     /// Whether nobody has confirmed it: until then SNS delivers nothing.
     #[serde(skip)]
     pub pending: Aside<bool>,
@@ -37,6 +46,8 @@ pub(super) fn spec(
         protocol: subscription.protocol,
         endpoint: subscription.endpoint.clone(),
         raw_message_delivery: subscription.raw_message_delivery,
+        filter_policy: None,
+        other_attributes: BTreeMap::new(),
         pending: Aside(subscription.arn().is_none()),
     }
 }
@@ -53,7 +64,8 @@ impl Resource for Subscription {
         without: "nobody hears",
     };
 
-    fn adopt(&mut self, _seen: &Self, _terms: &Terms) -> Vec<Kept> {
+    fn adopt(&mut self, seen: &Self, _terms: &Terms) -> Vec<Kept> {
+        self.other_attributes.clone_from(&seen.other_attributes);
         Vec::new()
     }
 

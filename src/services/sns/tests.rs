@@ -1,5 +1,7 @@
 //! Tests of the declarations.
 
+mod listeners;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use insta::assert_snapshot;
@@ -68,7 +70,7 @@ fn a_topic_in_full() {
       "policy": {
         "Statement": [
           {
-            "Action": "sns:publish",
+            "Action": "sns:Publish",
             "Effect": "Allow",
             "Principal": {
               "Service": "events.amazonaws.com"
@@ -77,11 +79,11 @@ fn a_topic_in_full() {
             "Sid": "BaselineEvents"
           },
           {
-            "Action": "sns:subscribe",
+            "Action": "sns:Subscribe",
             "Condition": {
               "StringEquals": {
-                "aws:principalaccount": "999999999999",
-                "sns:endpoint": "arn:aws:sqs:us-east-1:999999999999:alerts"
+                "aws:PrincipalAccount": "999999999999",
+                "sns:Endpoint": "arn:aws:sqs:us-east-1:999999999999:alerts"
               }
             },
             "Effect": "Allow",
@@ -90,10 +92,10 @@ fn a_topic_in_full() {
             "Sid": "BaselineGuests"
           },
           {
-            "Action": "sns:subscribe",
+            "Action": "sns:Subscribe",
             "Condition": {
               "StringEquals": {
-                "aws:principalaccount": "444444444444"
+                "aws:PrincipalAccount": "444444444444"
               }
             },
             "Effect": "Allow",
@@ -103,14 +105,14 @@ fn a_topic_in_full() {
           },
           {
             "Action": [
-              "sns:addpermission",
-              "sns:deletetopic",
-              "sns:gettopicattributes",
-              "sns:listsubscriptionsbytopic",
-              "sns:publish",
-              "sns:removepermission",
-              "sns:settopicattributes",
-              "sns:subscribe"
+              "sns:AddPermission",
+              "sns:DeleteTopic",
+              "sns:GetTopicAttributes",
+              "sns:ListSubscriptionsByTopic",
+              "sns:Publish",
+              "sns:RemovePermission",
+              "sns:SetTopicAttributes",
+              "sns:Subscribe"
             ],
             "Effect": "Allow",
             "Principal": {
@@ -287,8 +289,8 @@ fn the_topics_keys() {
         "Statement": [
           {
             "Action": [
-              "kms:decrypt",
-              "kms:generatedatakey*"
+              "kms:Decrypt",
+              "kms:GenerateDataKey*"
             ],
             "Effect": "Allow",
             "Principal": {
@@ -399,9 +401,12 @@ fn as_whom_sns_delivers_between_regions() {
         &region(topic),
         &region(endpoint),
     ) {
-        Reach::As(name) => name,
+        Reach::As(names) => names.into_iter().collect::<Vec<_>>().join(" "),
         Reach::Never => "never".to_owned(),
     };
+    // Whether Osaka is an opt-in Region for SNS, its documents say both ways.
+    let both = "sns.amazonaws.com sns.ap-northeast-3.amazonaws.com";
+    let hong_kong = "sns.ap-east-1.amazonaws.com";
     for (topic, endpoint, function, queue) in [
         ("eu-west-1", "eu-west-1", "sns.amazonaws.com", "sns.amazonaws.com"),
         ("eu-west-1", "us-east-1", "sns.amazonaws.com", "sns.amazonaws.com"),
@@ -409,10 +414,39 @@ fn as_whom_sns_delivers_between_regions() {
         ("ap-east-1", "us-east-1", "sns.ap-east-1.amazonaws.com", "sns.ap-east-1.amazonaws.com"),
         ("us-east-1", "ap-east-1", "never", "sns.ap-east-1.amazonaws.com"),
         ("af-south-1", "ap-east-1", "never", "never"),
+        ("ap-northeast-3", "ap-northeast-3", "sns.amazonaws.com", "sns.amazonaws.com"),
+        ("ap-northeast-3", "us-east-1", both, both),
+        ("us-east-1", "ap-northeast-3", "sns.amazonaws.com", both),
+        ("ap-east-1", "ap-northeast-3", hong_kong, hong_kong),
+        ("ap-northeast-3", "ap-east-1", "never", hong_kong),
     ] {
         assert_eq!(reach(Protocol::Lambda, topic, endpoint), function, "{topic} {endpoint}");
         assert_eq!(reach(Protocol::Sqs, topic, endpoint), queue, "{topic} {endpoint}");
     }
+}
+
+#[test]
+fn a_region_of_which_aws_says_both_is_admitted_both_ways() {
+    let text = "[notify]\n[[notify.subscription]]\nprotocol = 'lambda'\n\
+                endpoint = 'arn:aws:lambda:us-east-1:444444444444:function:chat'\n\
+                [[notify.subscription]]\nprotocol = 'sqs'\nendpoint = 'arn:aws:sqs:us-east-1:444444444444:alerts'\n";
+    let estate = estate(text, &["ap-northeast-3", "us-east-1"]);
+    let desired = estate.desire(Service::Lambda, "444444444444", &["us-east-1"]);
+    let Spec::LambdaPermission(wanted) = &desired[0].spec else { panic!("{desired:?}") };
+    let sids: Vec<_> = wanted.policy.document.statements.iter().filter_map(|one| one.sid.clone()).collect();
+    assert_eq!(sids, ["BaselineTopic-ap-northeast-3", "BaselineTopic-ap-northeast-3-2", "BaselineTopic-us-east-1"]);
+    let desired = estate.desire(Service::Sqs, "444444444444", &["us-east-1"]);
+    let policy = pretty(&desired[0].spec);
+    assert!(
+        policy.contains("sns.ap-northeast-3.amazonaws.com") && policy.contains("\"sns.amazonaws.com\""),
+        "{policy}"
+    );
+    // A narrower run leaves both.
+    let narrow = self::estate(text, &["us-east-1"]);
+    let mut fewer = narrow.desire(Service::Lambda, "444444444444", &["us-east-1"]).remove(0).spec;
+    let seen = Spec::LambdaPermission(wanted.clone());
+    fewer.adopt(&seen, &Terms::default());
+    assert_eq!(fewer, seen);
 }
 
 #[test]

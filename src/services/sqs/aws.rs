@@ -38,7 +38,6 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
             }
             None => QueuePolicy::of_no_queue(),
         };
-        reading.notes.extend(spec.policy.open_notes(cell.target, "queue policy"));
         reading.found.push(Found {
             arn: arn(&address),
             address,
@@ -74,11 +73,16 @@ async fn attributes(session: &Session, address: &Address) -> Result<Attributes, 
         .call(region, "sqs", "GetQueueAttributes")
         .run(|| {
             let get = session.sqs().get_queue_attributes().queue_url(&url);
-            let get = get.attribute_names(QueueAttributeName::Policy);
+            let get = get.attribute_names(QueueAttributeName::Policy).attribute_names(QueueAttributeName::QueueArn);
             send!(sqs, region, get.attribute_names(QueueAttributeName::KmsMasterKeyId))
         })
         .await?;
     let mut attributes = answer.attributes.unwrap_or_default();
+    // A queue without a policy answers no `Policy`, and every queue its ARN (SQS API Reference, `GetQueueAttributes`):
+    // without that one, an answer does not say that there is no policy.
+    if attributes.remove(&QueueAttributeName::QueueArn).is_none() {
+        return Err(session.unreadable(region, "sqs", "GetQueueAttributes", "the answer lacks the queue's attributes"));
+    }
     let (policy, key) =
         (attributes.remove(&QueueAttributeName::Policy), attributes.remove(&QueueAttributeName::KmsMasterKeyId));
     Ok(Attributes { url, policy, key })

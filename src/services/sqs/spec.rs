@@ -67,9 +67,9 @@ pub(in crate::services) fn principals(declared: &Declared<'_>, queue: &Arn) -> B
     let partition = declared.profiles.partition;
     let Some(region) = queue.region() else { return BTreeSet::new() };
     let reaches = declared.shared.hub.iter().map(|topic| principal(partition, Protocol::Sqs, topic, region));
-    let names = reaches.filter_map(|reach| match reach {
-        Reach::As(name) => Some(name),
-        Reach::Never => None,
+    let names = reaches.flat_map(|reach| match reach {
+        Reach::As(names) => names,
+        Reach::Never => BTreeSet::new(),
     });
     names.collect()
 }

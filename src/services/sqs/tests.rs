@@ -40,10 +40,10 @@ fn a_policy_in_full() {
       "policy": {
         "Statement": [
           {
-            "Action": "sqs:sendmessage",
+            "Action": "sqs:SendMessage",
             "Condition": {
               "ArnLike": {
-                "aws:sourcearn": "arn:aws:sns:*:222222222222:baseline-alerts"
+                "aws:SourceArn": "arn:aws:sns:*:222222222222:baseline-alerts"
               }
             },
             "Effect": "Allow",

@@ -82,13 +82,23 @@ pub(super) fn buckets() -> impl Strategy<Value = Spec> {
                 },
                 object_ownership: ownership.map(str::to_owned),
                 versioning,
-                encryption: Encryption { algorithm: algorithm.to_owned(), key, bucket_key: flags[4] },
+                encryption: Encryption {
+                    algorithm: algorithm.to_owned(),
+                    key,
+                    bucket_key: flags[4],
+                    other: serde_json::Value::Null,
+                },
                 policy: SharedPolicy::seen(document),
                 retention_days,
                 noncurrent_days,
+                lifecycle_rule: std::collections::BTreeMap::new(),
                 folder: None,
                 tags,
                 holds_data: crate::services::Aside(flags[5]),
+                surroundings: crate::services::Aside::default(),
+                receives_config: crate::services::Aside(false),
+                keeps_encryption: crate::services::Aside(false),
+                key_admits: crate::services::Aside::default(),
             }))
         },
     )
@@ -97,7 +107,8 @@ pub(super) fn buckets() -> impl Strategy<Value = Spec> {
 pub(super) fn trails() -> impl Strategy<Value = Spec> {
     let selectors = prop_oneof![
         Just(cloudtrail::Selectors::Basic(cloudtrail::BasicSelectors::default())),
-        Just(cloudtrail::Selectors::Other(json!({"advanced": []}))),
+        Just(cloudtrail::Selectors::Other(json!([]))),
+        Just(cloudtrail::Selectors::Advanced(Vec::new())),
         "[a-b]{0,2}".prop_map(|source| cloudtrail::Selectors::Basic(cloudtrail::BasicSelectors {
             exclude_management_event_sources: vec![source],
             include_management_events: false,
@@ -117,6 +128,7 @@ pub(super) fn trails() -> impl Strategy<Value = Spec> {
                 event_selectors,
                 logging: flags[3],
                 tags,
+                rest: Default::default(),
             }))
         },
     )

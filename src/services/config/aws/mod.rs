@@ -6,16 +6,18 @@ mod rule;
 mod tags;
 
 use crate::model::OpError;
-use crate::services::Reading;
 use crate::services::adapter::Cell;
+use crate::services::{Ownership, Reading};
 
 /// The operations that reading takes.
 pub const READS: &[&str] = &[
     "DescribeAggregationAuthorizations",
     "DescribeConfigRules",
+    "DescribeConfigurationAggregatorSourcesStatus",
     "DescribeConfigurationAggregators",
     "DescribeConfigurationRecorderStatus",
     "DescribeConfigurationRecorders",
+    "DescribeDeliveryChannelStatus",
     "DescribeDeliveryChannels",
     "ListTagsForResource",
 ];
@@ -41,11 +43,15 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
     // In a Region that does not count, only the aggregator is any business of this tool.
     if cell.place.regions.contains(&cell.target.region) {
         recorder::observe(cell, config, &mut reading).await?;
-        reading.found.extend(rule::observe(cell).await?);
-        reading.found.extend(aggregation::authorizations(cell, config).await?);
+        rule::observe(cell, config, &mut reading).await?;
+        aggregation::authorizations(cell, config, &mut reading).await?;
     }
     if cell.target.account == cell.declared.profiles.security {
-        reading.found.extend(aggregation::aggregators(cell, config).await?);
+        let found = aggregation::aggregators(cell, config).await?;
+        for one in found.iter().filter(|one| one.ownership == Ownership::Ours) {
+            aggregation::sources(cell, &one.address.name, &one.address, &mut reading).await?;
+        }
+        reading.found.extend(found);
     }
     Ok(reading)
 }

@@ -1,17 +1,22 @@
 use aws_sdk_config as sdk;
+use sdk::primitives::DateTime;
 use sdk::types::{
-    ConfigSnapshotDeliveryProperties, ConfigurationRecorder, DeliveryChannel as SdkChannel, ExclusionByResourceTypes,
-    MaximumExecutionFrequency, RecorderStatus, RecordingFrequency, RecordingGroup as SdkGroup,
-    RecordingMode as SdkMode, RecordingModeOverride, RecordingStrategy, RecordingStrategyType, ResourceType,
+    ConfigExportDeliveryInfo, ConfigSnapshotDeliveryProperties, ConfigurationRecorder, DeliveryChannel as SdkChannel,
+    ExclusionByResourceTypes, MaximumExecutionFrequency, RecorderStatus, RecordingFrequency,
+    RecordingGroup as SdkGroup, RecordingMode as SdkMode, RecordingModeOverride, RecordingStrategy,
+    RecordingStrategyType, ResourceType,
 };
+use time::OffsetDateTime;
 
 use super::super::section::{Config, SERVICE_LINKED};
 use super::super::spec::{self, ALL_SUPPORTED, CONTINUOUS, EXCLUSION, INCLUSION};
+use super::super::status::{Attempt, Status};
 use super::super::{DeliveryChannel, FrequencyOverride, Recorder, Recording, RecordingGroup, RecordingMode};
 use super::tags;
 use crate::aws::send;
 use crate::model::{Address, Arn, ArnError, OpError, Partition};
 use crate::services::adapter::{Cell, Order, Write};
+use crate::services::delivery::gap;
 use crate::services::{Aside, Found, Note, Ownership, Reading, Reference, Spec, is_ours, s3};
 
 /// Answered while a role, bucket policy or key policy that was just written has not reached AWS Config yet.
@@ -34,7 +39,7 @@ pub(super) async fn observe(cell: &Cell<'_>, config: &Config, reading: &mut Read
         .await?;
     let channel = answer.delivery_channels().first();
     if let Some(channel) = channel {
-        let name = channel.name().unwrap_or_default();
+        let name = cell.member("config", "DescribeDeliveryChannels", "the channel's name", channel.name())?;
         reading.found.push(Found {
             address: spec::channel(config, cell.target),
             spec: Spec::ConfigDeliveryChannel(Box::new(channel_spec(cell, channel)?)),
@@ -55,7 +60,7 @@ pub(super) async fn observe(cell: &Cell<'_>, config: &Config, reading: &mut Read
         recorder.service_principal().is_none() && !recorder.name().unwrap_or_default().starts_with(SERVICE_LINKED)
     };
     let Some(recorder) = answer.configuration_recorders().iter().find(ours) else { return Ok(()) };
-    let name = recorder.name().unwrap_or_default();
+    let name = cell.member("config", "DescribeConfigurationRecorders", "the recorder's name", recorder.name())?;
     let address = spec::recorder(config, cell.target);
     let arn = match recorder.arn() {
         Some(arn) => {
@@ -98,9 +103,58 @@ pub(super) async fn observe(cell: &Cell<'_>, config: &Config, reading: &mut Read
             text: format!("recorder `{name}` is on and last failed to record or deliver: {}", why.join(": ")),
         });
     }
+    if let Some(status) = status.filter(|status| status.recording) {
+        let time = |time: Option<&DateTime>| time.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
+        let (stopped, started) = (time(status.last_stop_time()), time(status.last_start_time()));
+        let what = format!("recorder `{name}`");
+        reading.notes.extend(gap(cell.target, &what, stopped, started, OffsetDateTime::now_utc()));
+    }
+    // Where nothing records nothing is delivered, and that it should is drift.
+    if let Some(channel) = channel.filter(|_| recording.recording) {
+        let bucket = channel.s3_bucket_name().unwrap_or_default();
+        let status = delivery_status(cell, channel).await?;
+        reading.undelivered.extend(status.undelivered(&spec::channel(config, cell.target), bucket));
+    }
     let address = spec::recording(config, cell.target);
     reading.found.push(found(address, Spec::ConfigRecording(Box::new(recording))));
     Ok(())
+}
+
+/// How the channel's last deliveries went.
+async fn delivery_status(cell: &Cell<'_>, channel: &SdkChannel) -> Result<Status, OpError> {
+    let (session, region) = (cell.session, &cell.target.region);
+    let answer = session
+        .call(region, "config", "DescribeDeliveryChannelStatus")
+        .run(|| {
+            let describe = session.config().describe_delivery_channel_status();
+            send!(sdk, region, describe.set_delivery_channel_names(channel.name().map(|name| vec![name.to_owned()])))
+        })
+        .await?;
+    let Some(status) = answer.delivery_channels_status().first() else { return Ok(Status::default()) };
+    let time = |time: Option<&DateTime>| time.and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let export = |info: Option<&ConfigExportDeliveryInfo>| {
+        info.map_or_else(Attempt::default, |info| Attempt {
+            status: info.last_status().map(|status| status.as_str().to_owned()),
+            code: text(info.last_error_code()),
+            message: text(info.last_error_message()),
+            tried: time(info.last_attempt_time()),
+            succeeded: time(info.last_successful_time()),
+            next: time(info.next_delivery_time()),
+        })
+    };
+    let stream = status.config_stream_delivery_info().map(|info| Attempt {
+        status: info.last_status().map(|status| status.as_str().to_owned()),
+        code: text(info.last_error_code()),
+        message: text(info.last_error_message()),
+        tried: time(info.last_status_change_time()),
+        ..Attempt::default()
+    });
+    Ok(Status {
+        history: export(status.config_history_delivery_info()),
+        snapshot: export(status.config_snapshot_delivery_info()),
+        stream: stream.filter(|_| channel.sns_topic_arn().is_some_and(|topic| !topic.is_empty())),
+    })
 }
 
 /// The ARN of something that AWS does not tell one of.

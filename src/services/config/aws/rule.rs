@@ -9,14 +9,14 @@ use sdk::types::{
 use serde_json::Value;
 
 use super::super::managed_rules::managed_rule;
-use super::super::rule::rule_names;
-use super::super::section::Trigger;
+use super::super::rule::{not_offered, once_more, rule_names};
+use super::super::section::{Config, Trigger};
 use super::super::{Rule, Scope};
 use super::tags;
 use crate::aws::{Session, found, send};
-use crate::model::{Address, Arn, ArnError, OpError, Region};
+use crate::model::{Address, Arn, ArnError, Fault, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Found, Kind, Ownership, Spec, is_ours};
+use crate::services::{Found, Kind, Note, Ownership, Reading, Spec, is_ours};
 
 /// Answered while a rule of the same name is still being deleted, or the recorder's role has not reached AWS Config yet.
 const UNSETTLED: &[&str] =
@@ -24,28 +24,50 @@ const UNSETTLED: &[&str] =
 
 /// Reads every rule that bears a declared name or our tag. Rules of other services (conformance packs, Security Hub)
 /// cannot be ours; one that is being deleted is as good as gone.
-pub(super) async fn observe(cell: &Cell<'_>) -> Result<Vec<Found>, OpError> {
+pub(super) async fn observe(cell: &Cell<'_>, config: &Config, reading: &mut Reading) -> Result<(), OpError> {
     let declared = rule_names(cell.declared, cell.target);
     let rules = all_rules(cell.session, &cell.target.region).await?;
+    let note = |topic: &str, text| Note { target: cell.target.clone(), topic: topic.to_owned(), text };
+    reading.notes.extend(not_offered(config, &cell.target.region).map(|rule| {
+        let text = format!(
+            "AWS Config does not offer the managed rule {} here: `{}` is declared and skipped",
+            rule.identifier, rule.name
+        );
+        note("not-offered", text)
+    }));
     let candidates = rules
         .iter()
         .filter(|rule| rule.created_by().is_none() && rule.config_rule_state() != Some(&ConfigRuleState::Deleting));
-    let seen = try_join_all(candidates.map(|rule| project(cell, rule))).await?;
+    let seen: Vec<Found> =
+        try_join_all(candidates.map(|rule| project(cell, rule))).await?.into_iter().flatten().collect();
     let is_wanted = |found: &Found| found.ownership == Ownership::Ours || declared.contains(&found.address.name);
-    Ok(seen.into_iter().flatten().filter(is_wanted).collect())
+    let theirs = seen.iter().filter(|found| !is_wanted(found));
+    reading.notes.extend(theirs.filter_map(|found| match &found.spec {
+        Spec::ConfigRule(theirs) => Some((&found.address.name, theirs, once_more(config, &cell.target.region, theirs)?)),
+        _ => None,
+    }).map(|(name, theirs, ours)| {
+        let with = if theirs.parameters == ours.parameters { "" } else { ", with other parameters" };
+        let text = format!(
+            "rule `{name}` is the managed rule {} once more{with}: what it evaluates is evaluated and billed twice, by it \
+             and by `{}`; delete one of them, or take the declared one out",
+            ours.identifier, ours.name
+        );
+        note("rule-twice", text)
+    }));
+    reading.found.extend(seen.into_iter().filter(is_wanted));
+    Ok(())
 }
 
 async fn all_rules(session: &Session, region: &Region) -> Result<Vec<SdkRule>, OpError> {
     let mut rules = Vec::new();
-    let mut token = None;
+    let mut pages = session.pages(region, "config", "DescribeConfigRules");
     loop {
         let page = session
             .call(region, "config", "DescribeConfigRules")
-            .run(|| send!(sdk, region, session.config().describe_config_rules().set_next_token(token.clone())))
+            .run(|| send!(sdk, region, session.config().describe_config_rules().set_next_token(pages.token())))
             .await?;
         rules.extend(page.config_rules.unwrap_or_default());
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.turn(page.next_token)? {
             return Ok(rules);
         }
     }
@@ -65,13 +87,8 @@ async fn project(cell: &Cell<'_>, rule: &SdkRule) -> Result<Option<Found>, OpErr
         frequency.get_or_insert_with(|| MaximumExecutionFrequency::TwentyFourHours.as_str().to_owned());
     }
     let mut scope = rule.scope().map(scope).unwrap_or_default();
-    if let Some(known) = known {
-        let mut all: Vec<&str> = known.resource_types.clone();
-        all.sort_unstable();
-        if scope.resource_id.is_none() && scope.resource_types == all {
-            // Everything that it can evaluate, spelt out.
-            scope.resource_types.clear();
-        }
+    if let Some(known) = known.filter(|_| scope.resource_id.is_none()) {
+        scope.resource_types = known.limited_to(scope.resource_types);
     }
     let mut evaluation_modes: Vec<String> =
         rule.evaluation_modes().iter().filter_map(|mode| Some(mode.mode()?.as_str().to_owned())).collect();
@@ -86,7 +103,7 @@ async fn project(cell: &Cell<'_>, rule: &SdkRule) -> Result<Option<Found>, OpErr
         evaluation_modes,
         tags,
     };
-    let name = rule.config_rule_name().unwrap_or_default();
+    let name = cell.member("config", "DescribeConfigRules", "a rule's name", rule.config_rule_name())?;
     Ok(Some(Found {
         address: Address::new(cell.target.clone(), Kind::ConfigRule, name),
         ownership: if is_ours(&spec.tags) { Ownership::Ours } else { Ownership::Unmarked },
@@ -188,15 +205,37 @@ impl Rule {
             .set_evaluation_modes(Some(modes).filter(|modes| !modes.is_empty()))
             .build();
         let tags = with_tags.then(|| tags::sdk_tags(&self.tags));
-        session
+        let answer = session
             .call(region, "config", "PutConfigRule")
             .settling(UNSETTLED)
             .run(|| {
                 let put = session.config().put_config_rule().config_rule(rule.clone());
                 send!(sdk, region, put.set_tags(tags.clone()))
             })
-            .await?;
-        Ok(())
+            .await;
+        answer.map(|_| ()).map_err(|error| self.named_if_not_offered(error))
+    }
+
+    /// The error of a `PutConfigRule`, which says so where it means that the Region has not got the managed rule.
+    ///
+    /// AWS answers `InvalidParameterValueException` with "The sourceIdentifier … is invalid. Please refer to the
+    /// documentation for a list of valid sourceIdentifiers that can be used when AWS is the Owner." for a rule that other
+    /// Regions have (niaid/terraform-aws-managed-config-rules#46, in GovCloud; awslabs/aws-config-rules#437). That the
+    /// identifier is a rule's is known from the table; the rest of the words may change.
+    fn named_if_not_offered(&self, mut error: OpError) -> OpError {
+        let about_identifier = error.message.contains(&self.identifier);
+        if error.has_code(&["InvalidParameterValueException"])
+            && about_identifier
+            && managed_rule(&self.identifier).is_some()
+        {
+            error.fault = Fault::NotOffered;
+            error.hint = Some(format!(
+                "AWS Config does not offer {0} in {1} yet: say `except_regions = [\"{1}\"]` in its [[config.rule]]; the \
+                 rest of the baseline does not wait for it",
+                self.identifier, error.region
+            ));
+        }
+        error
     }
 
     /// The ARN that AWS gave it: `PutConfigRule` does not answer it.

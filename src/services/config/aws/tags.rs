@@ -10,20 +10,21 @@ use crate::services::adapter::{Cell, Order};
 pub(super) async fn read(cell: &Cell<'_>, arn: &str) -> Result<Option<Tags>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut tags = Tags::new();
-    let mut token = None;
+    let mut pages = session.pages(region, "config", "ListTagsForResource");
     loop {
         let answer = session
             .call(region, "config", "ListTagsForResource")
             .run(|| {
                 let list = session.config().list_tags_for_resource().resource_arn(arn);
-                send!(sdk, region, list.set_next_token(token.clone()))
+                send!(sdk, region, list.set_next_token(pages.token()))
             })
             .await;
         let Some(page) = found(answer, &["ResourceNotFoundException"])? else { return Ok(None) };
-        let all = page.tags().iter();
-        tags.extend(all.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))));
-        token = page.next_token;
-        if token.is_none() {
+        for tag in page.tags() {
+            let key = cell.member("config", "ListTagsForResource", "a tag's key", tag.key())?;
+            tags.insert(key.to_owned(), tag.value().unwrap_or_default().to_owned());
+        }
+        if !pages.turn(page.next_token)? {
             return Ok(Some(tags));
         }
     }

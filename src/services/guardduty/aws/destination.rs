@@ -9,6 +9,7 @@ use guardduty::operation::describe_publishing_destination::DescribePublishingDes
 use guardduty::types::{DestinationProperties, DestinationType};
 
 use super::super::destination::{PUBLISHING, PublishingDestination};
+use super::switching::REFUSED;
 use super::{PATIENCE, existing_detector, never_deleted, partition_of, tag, token, unsettled};
 use crate::aws::{Session, Settling, send};
 use crate::model::{AccountId, Address, Arn, Fault, OpError, Region, Target};
@@ -52,21 +53,20 @@ pub(super) async fn read(
 }
 
 async fn only_destination(session: &Session, region: &Region, detector: &str) -> Result<Option<String>, OpError> {
-    let mut token = None;
+    let mut pages = session.pages(region, "guardduty", "ListPublishingDestinations");
     loop {
         let answer = session
             .call(region, "guardduty", "ListPublishingDestinations")
             .run(|| {
                 let list = session.guardduty().list_publishing_destinations().detector_id(detector);
-                send!(guardduty, region, list.set_next_token(token.clone()))
+                send!(guardduty, region, list.set_next_token(pages.token()))
             })
             .await?;
         let bucket = answer.destinations().iter().find(|one| one.destination_type() == Some(&DestinationType::S3));
         if let Some(id) = bucket.and_then(|one| one.destination_id()) {
             return Ok(Some(id.to_owned()));
         }
-        token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_none() {
+        if !pages.turn(answer.next_token)? {
             return Ok(None);
         }
     }
@@ -139,8 +139,11 @@ impl Write for PublishingDestination {
     }
 }
 
+/// What GuardDuty may say of a second export: "a publishingDestination already exists", "a publishing destination … already
+/// exists". The code is the one of every mistake, so that spelling is not relied on.
 fn is_there(error: &OpError) -> bool {
-    error.message.contains("publishing destination") && error.message.contains("already exists")
+    (error.says(&["destination"]) && error.says(&["already exist", "already has"]))
+        || error.has_code(&["ConflictException"])
 }
 
 impl PublishingDestination {
@@ -182,7 +185,23 @@ impl PublishingDestination {
             .call(region, "guardduty", "CreatePublishingDestination")
             .settling_if(unsettled)
             .run_or_done(is_there, create)
-            .await?;
+            .await;
+        let answer = match answer {
+            // Whatever the words: where there is an export, that is why no other is taken.
+            Err(error) if error.has_code(REFUSED) && error.fault != Fault::Unsettled => {
+                return Err(match only_destination(session, region, detector).await {
+                    Ok(Some(_)) => OpError {
+                        hint: Some(
+                            "somebody made an export after the plan was made: run again, and it is taken as it is"
+                                .to_owned(),
+                        ),
+                        ..error
+                    },
+                    _ => error,
+                });
+            }
+            other => other?,
+        };
         let Some(answer) = answer else {
             let id = only_destination(session, region, detector).await?;
             return id.ok_or_else(|| {

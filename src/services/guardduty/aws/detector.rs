@@ -4,20 +4,18 @@ use std::collections::BTreeSet;
 
 use aws_sdk_guardduty as guardduty;
 use guardduty::operation::get_detector::GetDetectorOutput;
-use guardduty::types::{
-    DetectorAdditionalConfiguration, DetectorFeature, DetectorFeatureConfiguration, DetectorStatus,
-    FeatureAdditionalConfiguration, FeatureStatus, FindingPublishingFrequency,
-};
+use guardduty::types::{DetectorStatus, FeatureStatus, FindingPublishingFrequency};
 
 use super::super::Features;
-use super::super::features::{FOUNDATIONAL, additional};
-use super::super::spec::{Administrator, Bounds, Detector};
+use super::super::features::{FOUNDATIONAL, additional, of_one_request, suspects, unnamed};
+use super::super::spec::{self, Administrator, Bounds, Detector, MARK, mark};
 use super::members::Seen;
-use super::{detector_arn, existing_detector, never_deleted, partition_of, tag, token};
-use crate::aws::send;
-use crate::model::{Address, Arn, OpError};
+use super::switching::{REFUSED, Refused, Switch, configurations, is_of_part, refused_feature, switch};
+use super::{detector_arn, existing_detector, never_deleted, only_detector, partition_of, tag, token};
+use crate::aws::{Session, send};
+use crate::model::{Address, Arn, Fault, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
-use crate::services::{Aside, Found, Kind, Note, Ownership, Reading, Spec};
+use crate::services::{Aside, Exposed, Found, Kind, Note, Ownership, Reading, Spec, Tags};
 
 /// Reads the detector, with notes of what it cannot do and of who else has a say.
 pub(super) async fn read(
@@ -29,10 +27,10 @@ pub(super) async fn read(
     reading: &mut Reading,
 ) -> Result<(), OpError> {
     let (session, region) = (cell.session, &cell.target.region);
-    let answer = session
-        .call(region, "guardduty", "GetDetector")
-        .run(|| send!(guardduty, region, session.guardduty().get_detector().detector_id(id)))
-        .await?;
+    let answer = get(session, region, id).await?;
+    if answer.features().iter().any(|feature| feature.name().is_none()) {
+        return Err(cell.malformed("guardduty", "GetDetector", "an entry of the answer lacks a feature's name"));
+    }
     let seen = project(&answer, administrator.map_or(Administrator::Itself, |seen| seen.to(cell)));
     let note = |topic: &str, text: String| Note { target: cell.target.clone(), topic: topic.to_owned(), text };
     match declared.external_note(&seen) {
@@ -48,6 +46,24 @@ pub(super) async fn read(
             format!("a GuardDuty policy of the organization manages {feature}: it is left as it is"),
         )
     }));
+    if let Administrator::Other(id) = seen.bounds.0.administrator
+        && cell.declared.profiles.account(id).is_none()
+    {
+        reading.exposed.push(Exposed::new(
+            address.clone(),
+            format!(
+                "account {id}, which is not in profiles.toml, administers the detector: it reads its findings, archives \
+                 them, and may switch off what it looks at"
+            ),
+            format!(
+                "if that is meant (the security account of an organization), accept it with an [[exception]]; if not, \
+                 leave it (`aws guardduty disassociate-from-administrator-account {}`, or in the organization) and run \
+                 again",
+                spec::this_detector(region)
+            ),
+            &serde_json::json!({ "administrator": id.to_string() }),
+        ));
+    }
     reading.found.push(Found {
         address: address.clone(),
         arn: detector_arn(cell.declared.profiles.partition, cell.target, id),
@@ -56,6 +72,13 @@ pub(super) async fn read(
         ownership: Ownership::Ours,
     });
     Ok(())
+}
+
+async fn get(session: &Session, region: &Region, id: &str) -> Result<GetDetectorOutput, OpError> {
+    session
+        .call(region, "guardduty", "GetDetector")
+        .run(|| send!(guardduty, region, session.guardduty().get_detector().detector_id(id)))
+        .await
 }
 
 fn project(answer: &GetDetectorOutput, administrator: Administrator) -> Detector {
@@ -73,6 +96,9 @@ fn project(answer: &GetDetectorOutput, administrator: Administrator) -> Detector
             if let Some(extra_name) = extra.name() {
                 let key = additional(name, extra_name.as_str());
                 features.insert(key.clone(), is_on(extra.status()));
+                if extra.managed_by().is_some() {
+                    imposed.insert(key.clone());
+                }
                 keys.push(key);
             }
         }
@@ -92,52 +118,44 @@ fn project(answer: &GetDetectorOutput, administrator: Administrator) -> Detector
     }
 }
 
-/// The given keys as GuardDuty takes them: an additional configuration comes with the feature it belongs to.
-fn configurations(features: &Features, keys: &BTreeSet<String>) -> Vec<DetectorFeatureConfiguration> {
-    let status = |key: &str| match features.get(key) {
-        Some(true) => FeatureStatus::Enabled,
-        _ => FeatureStatus::Disabled,
-    };
-    let names: BTreeSet<&str> = keys.iter().map(|key| key.split_once('.').map_or(&**key, |(name, _)| name)).collect();
-    let configuration = |name: &str| {
-        let extra = keys.iter().filter_map(|key| {
-            let (_, extra) = key.split_once('.').filter(|(feature, _)| *feature == name)?;
-            let configuration = DetectorAdditionalConfiguration::builder()
-                .name(FeatureAdditionalConfiguration::from(extra))
-                .status(status(key));
-            Some(configuration.build())
-        });
-        let extra: Vec<_> = extra.collect();
-        DetectorFeatureConfiguration::builder()
-            .name(DetectorFeature::from(name))
-            .status(status(name))
-            .set_additional_configuration((!extra.is_empty()).then_some(extra))
-            .build()
-    };
-    names.into_iter().map(configuration).collect()
+/// Takes the tag off a detector whose features were seen to be as asked for. A tag that stays is a difference to the next
+/// run: it would have features switched off that somebody switches on since.
+async fn unmark(arn: &Arn, order: &Order<'_>) -> Result<(), OpError> {
+    let (session, region) = (order.session, &order.address.target.region);
+    session
+        .call(region, "guardduty", "UntagResource")
+        .run(|| {
+            let untag = session.guardduty().untag_resource().resource_arn(arn.to_string()).tag_keys(MARK);
+            send!(guardduty, region, untag)
+        })
+        .await?;
+    Ok(())
 }
 
-/// The feature that a refused request was refused for: GuardDuty has one code for everything that is wrong, so that only
-/// its message tells. The longest name that stands in it is meant, since some names contain others.
-fn refused_feature(error: &OpError, sent: &BTreeSet<String>) -> Option<String> {
-    if !error.has_code(&["BadRequestException"]) {
-        return None;
-    }
-    let plain = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-    sent.iter().filter(|key| error.message.contains(&plain(key))).max_by_key(|key| plain(key).len()).cloned()
-}
-
-fn is_there(error: &OpError) -> bool {
-    error.message.contains("detector already exists")
+/// What GuardDuty says of a second detector: "a detector already exists for the current account"
+/// (nozaq/terraform-aws-secure-baseline#199), and what it may as well say.
+fn said_to_exist(error: &OpError) -> bool {
+    error.says(&["detector"]) && error.says(&["already exist", "already has", "already enabled"])
 }
 
 impl Write for Detector {
     async fn apply(&self, seen: Option<&Self>, order: &Order<'_>) -> Result<Arn, OpError> {
         let Some(seen) = seen else { return self.create(order).await };
         let arn = order.existing()?;
-        self.update(seen, arn, order).await?;
+        // What is refused is told once all the rest is done.
+        let refused = self.update(seen, arn, order).await?;
         tag(&self.tags, &seen.tags, arn, order).await?;
-        Ok(arn.clone())
+        let unchosen: Vec<String> = seen.unchosen().map(str::to_owned).collect();
+        if refused.keys().any(|key| unchosen.contains(key)) {
+            return Err(self.partly_made(refused, arn, order).await);
+        }
+        if !unchosen.is_empty() {
+            unmark(arn, order).await?;
+        }
+        match refused.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(arn.clone()),
+        }
     }
 
     async fn delete(&self, order: &Order<'_>) -> Result<(), OpError> {
@@ -146,17 +164,42 @@ impl Write for Detector {
 }
 
 impl Detector {
-    /// Sends the full list of features; one that the Region turns out not to offer is left out, and the next plan says
-    /// so, since the detector's answer does not list it.
+    /// Makes the detector, reads it back, and switches whatever is otherwise than it was asked for: GuardDuty switches on
+    /// what a request does not name, and a request that it refuses names less the next time.
     async fn create(&self, order: &Order<'_>) -> Result<Arn, OpError> {
         let target = &order.address.target;
+        let Some(id) = self.made(order).await? else {
+            return Ok(detector_arn(partition_of(target), target, &existing_detector(order).await?));
+        };
+        let arn = detector_arn(partition_of(target), target, &id);
+        let made = project(&get(order.session, &target.region, &id).await?, Administrator::Itself);
+        let wanted = |key: &String| self.features.get(key).copied().unwrap_or(false);
+        let all: Features = made.features.keys().map(|key| (key.clone(), wanted(key))).collect();
+        let otherwise = made.features.iter().filter(|(key, on)| all.get(*key) != Some(*on));
+        let otherwise = otherwise.filter(|(key, _)| !made.bounds.0.imposed.contains(*key));
+        let otherwise = otherwise.map(|(key, _)| key.clone()).collect();
+        let refused = switch(order, &id, &Switch::default(), &all, &otherwise).await?;
+        match refused.is_empty() {
+            true => {
+                unmark(&arn, order).await?;
+                Ok(arn)
+            }
+            false => Err(self.partly_made(refused, &arn, order).await),
+        }
+    }
+
+    /// Sends the full list of features, and a shorter one as long as GuardDuty refuses it; `None` where there is a
+    /// detector already, made by an attempt whose answer was lost.
+    async fn made(&self, order: &Order<'_>) -> Result<Option<String>, OpError> {
+        let target = &order.address.target;
         let (session, region) = (order.session, &target.region);
-        let mut keys: BTreeSet<String> = self.features.keys().cloned().collect();
+        let mut keys = of_one_request(&self.features);
+        let mut first_refusal = None;
         loop {
             let token = token();
             let created = session
                 .call(region, "guardduty", "CreateDetector")
-                .run_or_done(is_there, || {
+                .run_or_done(said_to_exist, || {
                     let create = session
                         .guardduty()
                         .create_detector()
@@ -166,115 +209,84 @@ impl Detector {
                             self.finding_publishing_frequency.as_str(),
                         ))
                         .set_features(Some(configurations(&self.features, &keys)))
-                        .set_tags(Some(self.tags.clone().into_iter().collect()));
+                        .set_tags(Some(self.tags.clone().into_iter().chain(mark(&unnamed(&keys))).collect()));
                     send!(guardduty, region, create)
                 })
                 .await;
             let error = match created {
-                Ok(None) => {
-                    return Ok(detector_arn(partition_of(target), target, &existing_detector(order).await?));
-                }
+                Ok(None) => return Ok(None),
                 Ok(Some(answer)) => {
-                    let id = answer.detector_id().ok_or_else(|| {
+                    let id = answer.detector_id().filter(|id| !id.is_empty());
+                    return id.map(|id| Some(id.to_owned())).ok_or_else(|| {
                         order.malformed("CreateDetector", "the answer does not tell the detector's id")
-                    })?;
-                    return Ok(detector_arn(partition_of(target), target, id));
+                    });
                 }
                 Err(error) => error,
             };
-            let Some(refused) = refused_feature(&error, &keys) else { return Err(error) };
-            tracing::warn!(account = %target.account, %region, feature = refused, "not offered here: left out");
-            let below = format!("{refused}.");
-            keys.retain(|key| *key != refused && !key.starts_with(&below));
+            if !error.has_code(REFUSED) {
+                return Err(error);
+            }
+            let named = refused_feature(&error, &keys);
+            // GuardDuty has one code for everything that is wrong with a request, and its words change: whether there is
+            // a detector already is looked up.
+            if named.is_none() && (said_to_exist(&error) || only_detector(session, region).await?.is_some()) {
+                return Err(OpError {
+                    hint: Some(format!(
+                        "somebody made a detector in {target} after the plan was made: run again, and it is taken as it is"
+                    )),
+                    ..error
+                });
+            }
+            let suspect = named.or_else(|| suspects(&keys).into_iter().next());
+            let refusal = first_refusal.get_or_insert(error);
+            // Refused without a single feature, it was never about those.
+            let Some(suspect) = suspect else { return Err(refusal.clone()) };
+            tracing::warn!(account = %target.account, %region, feature = suspect, "refused: left out of the request");
+            keys.retain(|key| *key != suspect && !is_of_part(key, &suspect));
         }
     }
 
-    /// Sends only what differs: what an `UpdateDetector` leaves out stays as it is.
-    async fn update(&self, seen: &Detector, arn: &Arn, order: &Order<'_>) -> Result<(), OpError> {
-        let (session, region) = (order.session, &order.address.target.region);
-        let id = arn.resource().trim_start_matches("detector/");
-        let differs: BTreeSet<String> = self
-            .features
-            .iter()
-            .filter(|(key, on)| seen.features.get(*key) != Some(*on))
-            .map(|(k, _)| k.clone())
-            .collect();
+    /// Sends only what differs: what an `UpdateDetector` leaves out stays as it is. Answers what was refused.
+    async fn update(&self, seen: &Detector, arn: &Arn, order: &Order<'_>) -> Result<Refused, OpError> {
+        let differs = self.features.iter().filter(|(key, on)| seen.features.get(*key) != Some(*on));
+        let differs = differs.map(|(key, _)| key.clone()).collect();
         let frequency = (self.finding_publishing_frequency != seen.finding_publishing_frequency)
             .then(|| FindingPublishingFrequency::from(self.finding_publishing_frequency.as_str()));
-        let enable = (self.enabled != seen.enabled).then_some(self.enabled);
-        if differs.is_empty() && frequency.is_none() && enable.is_none() {
-            return Ok(());
+        let rest = Switch { enable: (self.enabled != seen.enabled).then_some(self.enabled), frequency };
+        let id = arn.resource().trim_start_matches("detector/");
+        switch(order, id, &rest, &self.features, &differs).await
+    }
+
+    /// What became of a new detector of which some features could not be switched as declared; its tag says so to the
+    /// runs that follow.
+    async fn partly_made(&self, refused: Refused, arn: &Arn, order: &Order<'_>) -> OpError {
+        let wanted_off: Vec<String> =
+            refused.keys().filter(|key| self.features.get(*key) != Some(&true)).cloned().collect();
+        let Some((_, mut error)) = refused.into_iter().next() else {
+            return order.malformed("UpdateDetector", "a refusal without a feature");
+        };
+        if wanted_off.is_empty() {
+            if let Err(unmarked) = unmark(arn, order).await {
+                tracing::warn!(error = %unmarked, "the tag {MARK} could not be taken off the detector");
+            }
+            return error;
         }
-        let features = (!differs.is_empty()).then(|| configurations(&self.features, &differs));
-        session
-            .call(region, "guardduty", "UpdateDetector")
-            .run(|| {
-                let update = session
-                    .guardduty()
-                    .update_detector()
-                    .detector_id(id)
-                    .set_enable(enable)
-                    .set_finding_publishing_frequency(frequency.clone())
-                    .set_features(features.clone());
-                send!(guardduty, region, update)
-            })
-            .await?;
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Fault, Region};
-
-    fn refused(message: &str) -> OpError {
-        OpError {
-            account: "222222222222".parse().unwrap(),
-            region: "eu-west-1".parse::<Region>().unwrap(),
-            role: None,
-            service: "guardduty".to_owned(),
-            operation: "CreateDetector".to_owned(),
-            fault: Fault::Other,
-            code: Some("BadRequestException".to_owned()),
-            message: message.to_owned(),
-            request_id: None,
-            attempts: 1,
-            hint: None,
+        let marked = tag(&mark(&wanted_off), &Tags::new(), arn, order).await;
+        if let Err(unmarked) = marked {
+            tracing::warn!(error = %unmarked, "the detector could not be marked");
         }
-    }
-
-    fn keys(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn a_refusal_is_about_the_longest_name_it_bears() {
-        let sent = keys(&["EKS_RUNTIME_MONITORING", "RUNTIME_MONITORING", "RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT"]);
-        let feature = |message: &str| refused_feature(&refused(message), &sent);
-        assert_eq!(feature("EKS_RUNTIME_MONITORING is not supported").as_deref(), Some("EKS_RUNTIME_MONITORING"));
-        assert_eq!(feature("feature RUNTIME_MONITORING").as_deref(), Some("RUNTIME_MONITORING"));
-        assert_eq!(feature("no EC2_AGENT_MANAGEMENT").as_deref(), Some("RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT"));
-        assert_eq!(feature("a detector already exists"), None);
-        let mut denied = refused("RUNTIME_MONITORING");
-        denied.code = Some("AccessDeniedException".to_owned());
-        assert_eq!(refused_feature(&denied, &sent), None);
-    }
-
-    #[test]
-    fn an_additional_configuration_comes_with_its_feature() {
-        let all = Features::from([
-            ("RUNTIME_MONITORING".to_owned(), true),
-            ("RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT".to_owned(), true),
-            ("RUNTIME_MONITORING.EKS_ADDON_MANAGEMENT".to_owned(), false),
-            ("S3_DATA_EVENTS".to_owned(), false),
-        ]);
-        let sent = configurations(&all, &keys(&["RUNTIME_MONITORING.EC2_AGENT_MANAGEMENT"]));
-        let [feature] = sent.as_slice() else { panic!("{sent:?}") };
-        assert_eq!(feature.name(), Some(&DetectorFeature::RuntimeMonitoring));
-        assert_eq!(feature.status(), Some(&FeatureStatus::Enabled));
-        let [extra] = feature.additional_configuration() else { panic!("{feature:?}") };
-        assert_eq!(extra.name(), Some(&FeatureAdditionalConfiguration::Ec2AgentManagement));
-        assert_eq!(configurations(&all, &all.keys().cloned().collect()).len(), 2);
+        error.message = format!(
+            "GuardDuty did not switch off {}, which nobody declared: it goes on looking, and bills what it looks at once \
+             the 30 days of trial are over: {}",
+            wanted_off.join(", "),
+            error.message
+        );
+        error.hint = Some(
+            "switch them off by hand (`aws guardduty update-detector --features`), or declare them under `features` of \
+             [guardduty]; the next run tries again"
+                .to_owned(),
+        );
+        error.fault = Fault::Partial;
+        error
     }
 }

@@ -7,9 +7,9 @@ use guardduty::types::{AccountDetail, UnprocessedAccount};
 
 use super::super::members::{Member, Members, Membership, Standing};
 use super::super::spec::Administrator;
-use super::{PATIENCE, detector_arn, existing_detector, never_deleted, partition_of};
+use super::{PATIENCE, detector_arn, existing_detector, never_deleted, only_detector, partition_of};
 use crate::aws::{Session, Settling, send};
-use crate::model::{AccountId, Address, Arn, OpError, Region};
+use crate::model::{AccountId, Address, Arn, Fault, OpError, Region};
 use crate::services::adapter::{Cell, Order, Write};
 use crate::services::{Found, Kind, Ownership, Spec};
 
@@ -74,28 +74,28 @@ pub(super) fn found(cell: &Cell<'_>, address: &Address, detector: &str, seen: &S
 pub(super) async fn read(cell: &Cell<'_>, address: &Address, detector: &str) -> Result<Option<Found>, OpError> {
     let (session, region) = (cell.session, &cell.target.region);
     let mut members = BTreeMap::new();
-    let mut token = None;
+    let mut pages = session.pages(region, "guardduty", "ListMembers");
     loop {
         let answer = session
             .call(region, "guardduty", "ListMembers")
             .run(|| {
                 let list = session.guardduty().list_members().detector_id(detector).only_associated("false");
-                send!(guardduty, region, list.set_next_token(token.clone()))
+                send!(guardduty, region, list.set_next_token(pages.token()))
             })
             .await?;
         for member in answer.members() {
+            let account = cell.member("guardduty", "ListMembers", "a member's account", member.account_id())?;
             let standing = Standing::of(member.relationship_status().unwrap_or_default());
             let email = member.email().unwrap_or_default().to_owned();
-            members.insert(member.account_id().unwrap_or_default().to_owned(), Member { email, standing });
+            members.insert(account.to_owned(), Member { email, standing });
         }
-        token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_none() {
+        if !pages.turn(answer.next_token)? {
             break;
         }
     }
     Ok((!members.is_empty()).then(|| Found {
         address: address.clone(),
-        spec: Spec::GuarddutyMembers(Box::new(Members { members })),
+        spec: Spec::GuarddutyMembers(Box::new(Members { members, ..Members::default() })),
         arn: detector_arn(cell.declared.profiles.partition, cell.target, detector),
         ownership: Ownership::Ours,
     }))
@@ -213,25 +213,18 @@ impl Write for Members {
         work.delete(&redone).await?;
         let made = work.remaining(&made);
         work.create(&made, &self.members).await?;
-        work.processed = 0;
+        // One account that cannot be a member must not keep the others from being invited: it is still to be done in the
+        // next plan, and fails then for its own reason.
+        if work.processed == 0 && !work.unprocessed.is_empty() {
+            let reasons: Vec<String> = work.unprocessed.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
+            return Err(not_processed(order, "CreateMembers", &reasons.join("; ")));
+        }
         let invited = work.remaining(&invited);
         work.invite(&invited).await?;
         work.start(&started).await?;
+        // An account whose detector is still to be made is invited once it is there, by its own change.
         for (id, reason) in &work.unprocessed {
             tracing::warn!(member = id, region = %target.region, reason, "GuardDuty did not process this account");
-        }
-        // One account that cannot be a member must not keep the others from accepting what they were sent: it is still
-        // to be done in the next plan, and fails then for its own reason.
-        if work.processed == 0 && !work.unprocessed.is_empty() {
-            let reasons: Vec<String> = work.unprocessed.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
-            let mut error =
-                order.malformed("InviteMembers", &format!("GuardDuty did not process {}", reasons.join("; ")));
-            error.hint = Some(
-                "an account has to have GuardDuty on in this Region and no other administrator, and its `email` in \
-                 profiles.toml has to be that of its root user"
-                    .to_owned(),
-            );
-            return Err(error);
         }
         Ok(detector_arn(partition_of(target), target, &detector))
     }
@@ -285,20 +278,87 @@ impl Write for Membership {
     }
 }
 
+fn not_processed(order: &Order<'_>, operation: &str, reasons: &str) -> OpError {
+    let mut error = order.malformed(operation, &format!("GuardDuty did not process {reasons}"));
+    error.hint = Some(
+        "an account has to have GuardDuty on in this Region and no other administrator, and its `email` in \
+         profiles.toml has to be that of its root user"
+            .to_owned(),
+    );
+    error
+}
+
+/// Invites one account, whose detector is there by now, unless that was done: "the first step is to ensure that GuardDuty
+/// has been enabled in the potential member accounts" (GuardDuty API Reference, `InviteMembers`). `hub` is the way into
+/// the administrator's account.
+///
+/// # Errors
+///
+/// The account cannot be invited, or its address turns out to be another: then nobody waits for an invitation.
+pub async fn invite(membership: &Membership, order: &Order<'_>, hub: &Session, email: &str) -> Result<(), OpError> {
+    let target = &order.address.target;
+    let (region, account) = (&target.region, target.account.to_string());
+    if invitation(order.session, region, &membership.administrator.to_string()).await?.is_some() {
+        return Ok(());
+    }
+    let detector = only_detector(hub, region).await?;
+    let detector =
+        detector.ok_or_else(|| order.malformed("InviteMembers", "the administrator has no detector in this Region"))?;
+    let mut work = Work { session: hub, region, detector: &detector, unprocessed: BTreeMap::new(), processed: 0 };
+    let ids = [account.clone()];
+    work.invite(&ids).await?;
+    if let Some(reason) = work.unprocessed.remove(&account) {
+        let standing = standing(hub, region, &detector, &account).await?;
+        match standing {
+            Some(Standing::Invited | Standing::Stopped) => {}
+            None => {
+                let member = Member { email: email.to_owned(), standing: Standing::Invited };
+                work.create(&ids, &[(account.clone(), member)].into()).await?;
+                work.invite(&ids).await?;
+                if let Some(reason) = work.unprocessed.remove(&account) {
+                    return Err(not_processed(order, "InviteMembers", &format!("{account}: {reason}")));
+                }
+            }
+            Some(_) => return Err(not_processed(order, "InviteMembers", &format!("{account}: {reason}"))),
+        }
+    }
+    match standing(hub, region, &detector, &account).await? {
+        Some(Standing::EmailVerificationFailed) => Err(not_processed(
+            order,
+            "InviteMembers",
+            &format!("{account}: {email} is not the e-mail address of its root user"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// How far an account is as a member, as its administrator sees it; `None` where it is none, or where the role may not ask.
+async fn standing(hub: &Session, region: &Region, detector: &str, account: &str) -> Result<Option<Standing>, OpError> {
+    let answer = hub
+        .call(region, "guardduty", "GetMembers")
+        .run(|| send!(guardduty, region, hub.guardduty().get_members().detector_id(detector).account_ids(account)))
+        .await;
+    let answer = match answer {
+        Err(error) if matches!(error.fault, Fault::Denied | Fault::DeniedByScp) => return Ok(None),
+        other => other?,
+    };
+    let member = answer.members().iter().find(|member| member.account_id() == Some(account));
+    Ok(member.map(|member| Standing::of(member.relationship_status().unwrap_or_default())))
+}
+
 /// The id of an administrator's invitation, if it has come.
 async fn invitation(session: &Session, region: &Region, administrator: &str) -> Result<Option<String>, OpError> {
-    let mut token = None;
+    let mut pages = session.pages(region, "guardduty", "ListInvitations");
     loop {
         let answer = session
             .call(region, "guardduty", "ListInvitations")
-            .run(|| send!(guardduty, region, session.guardduty().list_invitations().set_next_token(token.clone())))
+            .run(|| send!(guardduty, region, session.guardduty().list_invitations().set_next_token(pages.token())))
             .await?;
         let from = answer.invitations().iter().find(|invitation| invitation.account_id() == Some(administrator));
         if let Some(id) = from.and_then(|invitation| invitation.invitation_id()) {
             return Ok(Some(id.to_owned()));
         }
-        token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_none() {
+        if !pages.turn(answer.next_token)? {
             return Ok(None);
         }
     }

@@ -2,7 +2,9 @@
 
 mod destination;
 mod detector;
+mod filters;
 mod members;
+mod switching;
 
 use std::time::Duration;
 
@@ -18,7 +20,10 @@ pub const READS: &[&str] = &[
     "DescribePublishingDestination",
     "GetAdministratorAccount",
     "GetDetector",
+    "GetFilter",
+    "GetMembers",
     "ListDetectors",
+    "ListFilters",
     "ListInvitations",
     "ListMembers",
     "ListPublishingDestinations",
@@ -34,9 +39,12 @@ pub const WRITES: &[&str] = &[
     "InviteMembers",
     "StartMonitoringMembers",
     "TagResource",
+    "UntagResource",
     "UpdateDetector",
     "UpdatePublishingDestination",
 ];
+
+pub(in crate::services) use members::invite;
 
 /// How long GuardDuty is given to verify a destination or deliver an invitation: what any call that settles is given.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -56,6 +64,10 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
         match &desired.spec {
             Spec::GuarddutyDetector(declared) => {
                 detector::read(cell, address, &id, administrator.as_ref(), declared, &mut reading).await?;
+                // Where another account administers the detector, its filters count, and are looked at there.
+                if administrator.is_none() {
+                    filters::read(cell, address, &id, &mut reading).await?;
+                }
             }
             Spec::GuarddutyPublishingDestination(_) => {
                 let external = members::external(cell, administrator.as_ref());
@@ -73,20 +85,19 @@ pub async fn observe(cell: &Cell<'_>) -> Result<Reading, OpError> {
 
 /// The detector of a Region, if there is one: an account has one at most.
 async fn only_detector(session: &Session, region: &Region) -> Result<Option<String>, OpError> {
-    let mut token = None;
+    let mut pages = session.pages(region, "guardduty", "ListDetectors");
     loop {
         let answer = session
             .call(region, "guardduty", "ListDetectors")
             .run(|| {
-                let list = session.guardduty().list_detectors().set_next_token(token.clone());
+                let list = session.guardduty().list_detectors().set_next_token(pages.token());
                 send!(guardduty, region, list)
             })
             .await?;
         if let Some(id) = answer.detector_ids().first() {
             return Ok(Some(id.clone()));
         }
-        token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_none() {
+        if !pages.turn(answer.next_token)? {
             return Ok(None);
         }
     }

@@ -239,7 +239,7 @@ fn the_statements_of_one_account_in_the_tightest_form() {
             ]
           },
           "Action": "s3:PutObject",
-          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/AWSLogs/333333333333/GuardDuty/*",
+          "Resource": "arn:aws:s3:::baseline-logs-222222222222-eu-west-1/AWSLogs/333333333333/*",
           "Condition": {
             "ArnLike": {
               "aws:SourceArn": "arn:aws:guardduty:*:333333333333:detector/*"

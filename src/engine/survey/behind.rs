@@ -1,0 +1,180 @@
+//! What stays behind where nothing is watched any more: in Regions that no longer count for an account, and of services
+//! that an override leaves out there.
+//!
+//! There is no memory of earlier runs, so AWS is asked. Where a Region does not count, one service is asked first (one
+//! list call where nothing of ours is there), and the others only where that one shows that this tool has been there. A
+//! Region may be one that an organization denies altogether: the first refusal in an account ends the search there, so
+//! that a run leaves one denied call in its trail and not one a Region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt};
+
+use super::{SurveyOptions, WayIn};
+use crate::config::Account;
+use crate::model::{Region, Target};
+use crate::services::adapter::Cell;
+use crate::services::cloudtrail::config::Mode;
+use crate::services::{Declared, Found, Note, Ownership, Place, Service, is_ours};
+
+/// The services that an account has for itself, the one that is asked first before the others.
+const OWN: [Service; 4] = [Service::Cloudtrail, Service::Eventbridge, Service::Config, Service::Guardduty];
+/// Places that are asked at the same time.
+const AT_ONCE: usize = 16;
+
+/// Where to look, and for what.
+struct Behind<'a> {
+    way_in: &'a WayIn,
+    account: &'a Account,
+    /// As if nothing were left out.
+    declared: &'a Declared<'a>,
+}
+
+/// What stays behind in an account, a note for each place.
+pub(super) async fn left_behind(
+    account: &Account,
+    way_in: &WayIn,
+    declared: &Declared<'_>,
+    options: &SurveyOptions,
+) -> Vec<Note> {
+    if options.selection.looks_again() || !account.baseline || !options.selection.takes_account(account) {
+        return Vec::new();
+    }
+    let behind = Behind { way_in, account, declared };
+    let takes = |service: Service, region: &Region| {
+        options.selection.takes_cell(service, &Target::new(account.id, region.clone()))
+    };
+    let mut notes = behind.regions(&takes).await;
+    notes.extend(behind.services(&takes).await);
+    notes
+}
+
+impl Behind<'_> {
+    /// The Regions that do not count for the account and could have. A static list says nothing of others: then those of
+    /// the other accounts.
+    fn other_regions(&self) -> Vec<Region> {
+        let elsewhere = self.declared.shared.regions.values().flatten().chain(&self.declared.shared.hub);
+        let all: BTreeSet<&Region> = match self.account.regions.list {
+            Some(_) => elsewhere.collect(),
+            None => self.way_in.enabled.all.iter().collect(),
+        };
+        all.into_iter().filter(|region| !self.way_in.regions.contains(region)).cloned().collect()
+    }
+
+    /// What an account has for itself, the services asked first before the others. A trail for all Regions is in one of
+    /// them alone, and says nothing of the others.
+    fn declared_services(&self) -> Vec<Service> {
+        let baseline = self.declared.baseline;
+        let has = |service: &Service| match service {
+            Service::Cloudtrail => {
+                baseline.cloudtrail.as_ref().is_some_and(|trail| matches!(trail.mode, Mode::PerRegion))
+            }
+            Service::Eventbridge => baseline.events.is_some(),
+            Service::Config => baseline.config.is_some(),
+            Service::Guardduty => baseline.guardduty.is_some(),
+            _ => false,
+        };
+        OWN.into_iter().filter(has).collect()
+    }
+
+    async fn regions(&self, takes: &impl Fn(Service, &Region) -> bool) -> Vec<Note> {
+        let mut services = self.declared_services();
+        let mut regions = self.other_regions();
+        services.retain(|service| regions.iter().any(|region| takes(*service, region)));
+        let Some((first, others)) = services.split_first() else { return Vec::new() };
+        regions.retain(|region| takes(*first, region));
+        let mut places = regions.iter();
+        let mut notes = Vec::new();
+        let Some(one) = places.next() else { return notes };
+        // Where it is refused once it is left alone everywhere.
+        let Some(found) = self.look(*first, one).await else { return notes };
+        notes.extend(self.region(one, found, others, takes).await);
+        let rest: Vec<Option<Note>> = stream::iter(places)
+            .map(|region| async move {
+                let found = self.look(*first, region).await?;
+                self.region(region, found, others, takes).await
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        notes.extend(rest.into_iter().flatten());
+        notes
+    }
+
+    /// What is in a Region that does not count, where what was asked first shows that this tool has been there.
+    async fn region(
+        &self,
+        region: &Region,
+        mut found: Vec<Found>,
+        others: &[Service],
+        takes: &impl Fn(Service, &Region) -> bool,
+    ) -> Option<Note> {
+        if !found.iter().any(|found| is_ours(found.spec.tags())) {
+            return None;
+        }
+        for service in others.iter().filter(|service| takes(**service, region)) {
+            found.extend(self.look(*service, region).await.unwrap_or_default());
+        }
+        let why = "the Region is not among the account's `regions` in profiles.toml";
+        Some(self.note(region, &found, why))
+    }
+
+    /// What is there of services that an override leaves out.
+    async fn services(&self, takes: &impl Fn(Service, &Region) -> bool) -> Vec<Note> {
+        let baseline = self.declared.baseline;
+        let own = baseline.of(self.account);
+        let mut cells: Vec<(Service, &Region)> = Vec::new();
+        for service in self.declared_services() {
+            let is_left_out = match service {
+                Service::Cloudtrail => own.cloudtrail.is_none(),
+                Service::Eventbridge => own.events.is_none(),
+                Service::Config => own.config.is_none(),
+                _ => own.guardduty.is_none(),
+            };
+            let kept = baseline.regions_of(self.account, service, &self.way_in.regions);
+            let regions = self.way_in.regions.iter().filter(|region| is_left_out || !kept.contains(region));
+            cells.extend(regions.filter(|region| takes(service, region)).map(|region| (service, region)));
+        }
+        let read: Vec<(&Region, Vec<Found>)> = stream::iter(cells)
+            .map(|(service, region)| async move { (region, self.look(service, region).await.unwrap_or_default()) })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut by_region: BTreeMap<&Region, Vec<Found>> = BTreeMap::new();
+        for (region, found) in read {
+            let found = found.into_iter().filter(|found| is_ours(found.spec.tags()));
+            by_region.entry(region).or_default().extend(found);
+        }
+        let why = "an override of baseline.toml leaves this out here";
+        let notes = by_region.into_iter().filter(|(_, found)| !found.is_empty());
+        notes.map(|(region, found)| self.note(region, &found, why)).collect()
+    }
+
+    /// What one service has in a Region of what is ours; `None` where it cannot be asked.
+    async fn look(&self, service: Service, region: &Region) -> Option<Vec<Found>> {
+        let target = Target::new(self.account.id, region.clone());
+        let regions = [region.clone()];
+        let place = Place { account: self.account, regions: &regions };
+        let cell = Cell { session: &self.way_in.session, target: &target, declared: self.declared, place: &place };
+        let reading = service.observe(&cell).await.ok()?;
+        Some(reading.found.into_iter().filter(|found| found.ownership == Ownership::Ours).collect())
+    }
+
+    fn note(&self, region: &Region, found: &[Found], why: &str) -> Note {
+        let services: BTreeSet<&str> = found.iter().map(|found| found.address.kind.service().as_str()).collect();
+        let things: BTreeSet<String> =
+            found.iter().map(|found| format!("{} {}", found.address.kind, found.address.name)).collect();
+        let listed = |items: Vec<&str>| items.join(", ");
+        let verb = if services.len() == 1 { "is" } else { "are" };
+        Note {
+            target: Target::new(self.account.id, region.clone()),
+            topic: "no-longer-watched".to_owned(),
+            text: format!(
+                "{} {verb} no longer watched here: {why}. What this tool set up stays and is neither compared nor repaired: \
+                 {}. Let it count again, or remove it by hand",
+                listed(services.into_iter().collect()),
+                listed(things.iter().map(String::as_str).collect()),
+            ),
+        }
+    }
+}
