@@ -212,6 +212,7 @@ fn to_go_by(
     }
     let SavedPlan { origin, mut plan } = saved;
     if run.selection.narrows() {
+        run.selection.unmatched_in(&plan, &loaded.profiles).map_or(Ok(()), Err)?;
         plan.narrow(&run.selection, &loaded.profiles);
     }
     plan.lapse(&run.id.date());

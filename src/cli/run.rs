@@ -1,5 +1,6 @@
 //! What every subcommand that talks to AWS shares: the options that narrow a run, and the way from files to a chain.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub(super) use super::show::Format;
 use super::signals::Signals;
 use crate::aws::{self, Aws, Chain, Rates, Start};
 use crate::clock::Clock;
-use crate::config::{Loaded, Profiles};
+use crate::config::{Account, Loaded, Profiles};
 use crate::engine::{Asked, Stop, Stopper};
 use crate::model::{AddressGlob, RegionGlob, RunId, Secrets};
 use crate::plan::Selection;
@@ -256,6 +257,26 @@ impl RunArgs {
         RunArgs { no_input, mfa_code, parallelism: 4, ..RunArgs::default() }
     }
 
+    /// Why accounts and groups that each match select nothing together.
+    fn disjoint(&self, accounts: &[Account]) -> String {
+        let option = |name: &str, values: &[String]| {
+            values.iter().map(|value| format!("--{name} {value}")).collect::<Vec<_>>().join(" ")
+        };
+        let named = Selection::new(&self.accounts, Vec::new(), Vec::new(), Vec::new(), Vec::new()).unwrap_or_default();
+        let groups: BTreeSet<&str> = accounts
+            .iter()
+            .filter(|account| named.takes_account(account))
+            .flat_map(|account| account.groups.iter().map(String::as_str))
+            .collect();
+        let theirs = match groups.len() {
+            0 => "those of --account are in no group".to_owned(),
+            1 => format!("those of --account are in the group {}", groups.into_iter().collect::<String>()),
+            _ => format!("those of --account are in the groups {}", groups.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        let given = format!("{} {}", option("account", &self.accounts), option("group", &self.groups));
+        format!("{given}: no account of profiles.toml matches both; {theirs}")
+    }
+
     /// The selection, checked against what there is: a filter that matches nothing is a mistake, not an empty run.
     fn selection(&self, loaded: &Loaded) -> Result<Selection, CliError> {
         let selection = Selection::new(
@@ -279,8 +300,7 @@ impl RunArgs {
             }
         }
         if !accounts.iter().any(|account| selection.takes_account(account)) {
-            let given = [self.accounts.as_slice(), self.groups.as_slice()].concat().join(" ");
-            return Err(CliError::Usage(format!("{given}: no account of profiles.toml is all of this")));
+            return Err(CliError::Usage(self.disjoint(accounts)));
         }
         Ok(selection)
     }

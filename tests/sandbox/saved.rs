@@ -153,6 +153,19 @@ fn a_plan_for_less_makes_less() {
     assert_eq!(apply(&estate, &["-a", "payments"], 0).0, json!({ "applied": 2 }));
     assert_eq!(apply(&estate, &[], 0).0, json!({ "already_same": 5, "applied": 3 }));
     estate.assert_clean();
+    // What selects nothing of the plan is a mistake, and nothing is called.
+    estate.sandbox.reset_calls();
+    for (arguments, option) in [
+        (&["-s", "guardduty"][..], "--service guardduty"),
+        (&["-r", HOME, "-r", "eu-north-1"], "--region eu-north-1"),
+        (&["-t", "**/basleine"], "--target **/basleine"),
+        (&["-a", "payments", "-s", "kms"], "the options that select, together"),
+    ] {
+        let ran = estate.apply(&[&[FILE], arguments].concat()).ended(64);
+        let said = format!("{option}: the saved plan has nothing that this selects");
+        assert!(ran.err.contains(&said), "{ran:?}");
+    }
+    assert_eq!(estate.sandbox.calls(), []);
     for arguments in [&["--prune"][..], &["--allow-data-loss"], &["--allow-remove-accounts"]] {
         estate.apply(&[&[FILE], arguments].concat()).ended(64);
     }

@@ -35,6 +35,16 @@ fn a_filter_that_matches_nothing_is_a_mistake_and_calls_nothing() {
 }
 
 #[test]
+fn an_account_outside_the_group_says_in_which_groups_it_is() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    let ran = estate.run(&["plan", "-a", "ledger", "-g", "prod"]).ended(64);
+    let said = "--account ledger --group prod: no account of profiles.toml matches both; those of --account are in the \
+                group dev";
+    let words: Vec<&str> = ran.err.split_whitespace().collect();
+    assert!(words.join(" ").contains(said), "{ran:?}");
+}
+
+#[test]
 fn a_region_or_a_target_that_matches_nothing_is_a_mistake_too() {
     let estate = Estate::converged(PROFILES, BASELINE);
     estate.sandbox.reset_calls();

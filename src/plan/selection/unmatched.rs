@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::Selection;
-use crate::config::closest;
+use crate::config::{Profiles, closest};
 use crate::model::{Address, AddressGlob, Partition, Region, Target};
+use crate::plan::Plan;
 use crate::services::{Kind, Service};
 
 /// An option of the command line that matches nothing.
@@ -78,6 +79,42 @@ impl Selection {
             return Some(Unmatched { option: "--region, --service, --target", value: String::new(), why });
         }
         None
+    }
+
+    /// The first option that selects nothing of a plan that was saved; `None` where something could not be read then, which
+    /// may have been what is meant, and of a plan that has nothing to select.
+    pub fn unmatched_in(&self, plan: &Plan, profiles: &Profiles) -> Option<Unmatched> {
+        let of_changes = plan.changes.iter().map(|change| &change.address);
+        let addresses: Vec<&Address> = of_changes
+            .chain(plan.blocked.iter().map(|one| &one.address))
+            .chain(plan.undelivered.iter().map(|one| &one.address))
+            .chain(plan.exposed.iter().map(|one| &one.address))
+            .collect();
+        if addresses.is_empty() || !plan.unreadable.is_empty() {
+            return None;
+        }
+        let nothing = |option: &'static str, value: String| {
+            let why = "the saved plan has nothing that this selects; `baseline show FILE` shows what it has".to_owned();
+            Some(Unmatched { option, value, why })
+        };
+        let any = |matches: &dyn Fn(&Address) -> bool| addresses.iter().any(|address| matches(address));
+        if let Some(glob) = self.regions.iter().find(|glob| !any(&|address| glob.matches(&address.target.region))) {
+            return nothing("--region", format!(" {}", glob.as_str()));
+        }
+        if let Some(service) = self.services.iter().find(|one| !any(&|address| address.kind.service() == **one)) {
+            return nothing("--service", format!(" {service}"));
+        }
+        if let Some(glob) = self.targets.iter().find(|glob| !any(&|address| glob.matches(address))) {
+            return nothing("--target", format!(" {}", glob.as_str()));
+        }
+        let account = |id| profiles.account(id).is_some_and(|account| self.takes_account(account));
+        if any(&|address| account(address.target.account) && self.takes(address)) {
+            return None;
+        }
+        match self.narrows_accounts() {
+            true => nothing("the options", " that select, together".to_owned()),
+            false => nothing("--account, --group", String::new()),
+        }
     }
 
     /// The first address glob that matches none of the resources that are declared or were found.
