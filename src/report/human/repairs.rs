@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{FEW, NAMED, account_name, counted, groups, named, values};
+use super::{FEW, NAMED, account_name, counted, groups, named, statement, values};
 use crate::model::{AccountId, Address};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use crate::report::Outcome;
@@ -62,10 +62,15 @@ pub fn repairs(plan: &Plan, outcomes: &[(Address, Outcome)]) -> String {
 
 /// What differed, in a line.
 pub fn differences(fields: &[FieldChange]) -> String {
-    let shown = if fields.len() > NAMED { FEW } else { fields.len() };
-    let mut parts: Vec<String> = fields[..shown].iter().map(values::phrase).collect();
-    if fields.len() > shown {
-        parts.push(format!("and {} more", counted(fields.len() - shown, "field")));
+    let fields = statement::each(fields);
+    let whole = statement::whole(&fields);
+    let others = fields.iter().filter(|field| !whole.iter().any(|statement| statement.holds(field)));
+    let mut parts: Vec<String> = whole.iter().map(statement::Whole::phrase).chain(others.map(values::phrase)).collect();
+    let shown = if parts.len() > NAMED { FEW } else { parts.len() };
+    let left = parts.len() - shown;
+    parts.truncate(shown);
+    if left > 0 {
+        parts.push(format!("and {} more", counted(left, "difference")));
     }
     parts.join("; ")
 }
@@ -97,6 +102,19 @@ mod tests {
         plan.changes = (0..9).map(|n| update(trail_at(n, "us-east-1"), json!({"x": n}), json!({"x": -1}))).collect();
         let text = repairs(&plan, &applied(&plan));
         assert!(text.ends_with("made or changed 6 resources more\n") && text.lines().count() == 4, "{text}");
+    }
+
+    #[test]
+    fn a_statement_that_was_lost_is_one_difference() {
+        let statement =
+            |sid: &str| json!({"Sid": sid, "Effect": "Allow", "Action": "s3:*", "Principal": {"Service": "x"}});
+        let policy = |sids: &[&str]| {
+            let statements: Vec<_> = sids.iter().map(|sid| statement(sid)).collect();
+            json!({"logging": sids.len() > 1, "policy": {"Version": "2012-10-17", "Statement": statements}})
+        };
+        let said = |before: &[&str], after: &[&str]| differences(&crate::plan::diff(&policy(before), &policy(after)));
+        assert_eq!(said(&["A"], &["A", "B"]), "policy.Statement.B was missing; logging: false → true");
+        assert_eq!(said(&["A", "B"], &["A"]), "policy.Statement.B was there and is gone; logging: true → false");
     }
 
     #[test]

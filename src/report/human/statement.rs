@@ -97,6 +97,12 @@ impl Whole<'_> {
         field.path.starts_with(self.path)
     }
 
+    /// That it came or goes, in few words for a line of several.
+    pub(super) fn phrase(&self) -> String {
+        let path = values::path(self.path);
+        if self.is_new { format!("{path} was missing") } else { format!("{path} was there and is gone") }
+    }
+
     /// Everything below a member, such as the types of a principal.
     fn below(&self, name: &str) -> String {
         let parts = self.members.iter().filter(|(path, _)| path.first().is_some_and(|first| first == name));

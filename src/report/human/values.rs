@@ -43,7 +43,16 @@ pub(super) fn phrase(field: &FieldChange) -> String {
 /// How two values differ: lists by their items, tables by their fields, texts where they do.
 fn changed(text: &mut String, path: &str, before: &Value, after: &Value) {
     match (before, after) {
+        // The only item of both: there is no other that it could be taken for.
+        (Value::Array(before), Value::Array(after))
+            if matches!((&before[..], &after[..]), ([Value::Object(_)], [Value::Object(_)])) =>
+        {
+            changed(text, path, &before[0], &after[0]);
+        }
         (Value::Array(before), Value::Array(after)) => lists(text, path, before, after),
+        // A list of one is written without brackets, too (IAM User Guide, "IAM JSON policy elements reference").
+        (Value::Array(before), Value::String(_)) => lists(text, path, before, std::slice::from_ref(after)),
+        (Value::String(_), Value::Array(after)) => lists(text, path, std::slice::from_ref(before), after),
         (Value::Object(_), Value::Object(_)) => {
             for field in crate::plan::diff(before, after) {
                 let way = format!("{path}.{}", self::path(&field.path));
@@ -240,6 +249,9 @@ mod tests {
         let shown = lines(json!([item("one"), item("same")]), json!([item("same"), item("two")]));
         assert_eq!(shown.lines().count(), 2, "{shown}");
         assert!(shown.contains("one\"") && shown.contains("two\"") && !shown.contains("same"), "{shown}");
+        let shown = lines(json!("arn:a"), json!(["arn:a", "arn:b"]));
+        assert_eq!(shown, "    + field: arn:b\n", "a list of one without brackets");
+        assert_eq!(lines(json!(["arn:a", "arn:b"]), json!("arn:b")), "    - field: arn:a\n");
         assert!(lines(json!([1, 2]), json!([2, 1])).contains("the same items in another order"));
         assert!(lines(json!([1, 1]), json!([1])).contains("2 → 1 item"));
     }
@@ -248,5 +260,12 @@ mod tests {
     fn tables_are_compared_field_by_field() {
         let shown = lines(json!({"a": {"b": 1, "c": [1]}}), json!({"a": {"b": 2, "c": [1]}}));
         assert_eq!(shown, "    ~ field.a.b: 1 → 2\n");
+        let source = |accounts: &[u64]| {
+            let ids: Vec<String> = accounts.iter().map(|id| format!("{id:012}")).collect();
+            json!([{ "accounts": ids, "all_regions": true, "regions": [] }])
+        };
+        let many: Vec<u64> = (300_000_000_000..300_000_000_040).collect();
+        let shown = lines(source(&many), source(&many[1..]));
+        assert_eq!(shown, "    - field.accounts: 300000000000\n", "the only item of a list is compared by its fields");
     }
 }
