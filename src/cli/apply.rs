@@ -301,11 +301,13 @@ fn report(
 ) -> Result<(), CliError> {
     let all_is_well = exit(plan, applied) == Exit::Success;
     if common.quiet && all_is_well {
-        // What somebody broke is news, also where it is repaired by now.
+        // What somebody broke is news, also where it is repaired by now; so is what was not recorded meanwhile, and what
+        // AWS turned down.
         let repairs = human::repairs(plan, &applied.outcomes);
+        let news = format!("{repairs}{}{}", human::outcomes(plan, &applied.outcomes), human::gaps(plan));
         return match format {
-            _ if repairs.is_empty() => Ok(()),
-            Format::Human => screen.text(&repairs),
+            _ if news.is_empty() => Ok(()),
+            Format::Human => screen.text(&news),
             Format::Json => screen.document(|out| json::write_apply(plan, &applied.ended(), out)),
         };
     }

@@ -116,7 +116,12 @@ pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
 
 fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
     if common.quiet && exit(plan) == Exit::Success {
-        return Ok(());
+        let gaps = human::gaps(plan);
+        return match format {
+            _ if gaps.is_empty() => Ok(()),
+            Format::Human => screen.text(&gaps),
+            Format::Json => show::plan(plan, format, common.verbose > 0, screen),
+        };
     }
     match format {
         Format::Json => show::plan(plan, format, common.verbose > 0, screen),

@@ -446,6 +446,13 @@ pub fn notes_to_show(plan: &Plan) -> String {
     text
 }
 
+/// What was not recorded for a while: said also of a run that is quiet and finds everything in order, because nothing else
+/// is left of it.
+pub fn gaps(plan: &Plan) -> String {
+    let notes = plan.notes.iter().filter(|note| note.topic == "recording-gap").cloned().collect();
+    notes_to_show(&Plan { notes, names: plan.names.clone(), ..Plan::default() })
+}
+
 /// How many blocks there are of what is worth knowing besides: other notes, and orphans.
 pub fn remarks(plan: &Plan) -> usize {
     let notes = notes_by_text(plan, false).into_keys().filter(|(topic, _)| !NEVER_COUNTED.contains(topic));

@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::{Halt, Outcome};
 use crate::model::{AccountId, Address, Digest, OpError, RunId};
 use crate::plan::{Action, Change, Plan};
+use crate::services::Note;
 
 /// The version of what is remembered.
 const FORMAT: u32 = 1;
 /// How many subjects are remembered by name. Whether something has changed is told for all; what, only among these.
 const REMEMBERED: usize = 5_000;
+/// The topics of notes that are told once, although nothing stands that would have to be mended: something was not
+/// recorded for a while, or is not watched any more.
+const NEWS: [&str; 2] = ["recording-gap", "no-longer-watched"];
 
 /// A run that is over.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +97,9 @@ pub struct Told {
     total: usize,
     /// The first of them.
     subjects: BTreeMap<String, BTreeMap<Wrong, String>>,
+    /// Digests of the notes that were told.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    news: BTreeSet<String>,
 }
 
 /// What is known of what was told.
@@ -135,18 +142,20 @@ pub fn notice(ended: &Ended<'_>, memory: Memory<'_>) -> Option<Notice> {
         Memory::Nothing | Memory::Lost => None,
     };
     let now = Standing::of(ended, before);
-    let told = now.told(ended.run);
+    let news = news(ended, before);
+    let told = Told { news: told_news(ended, before), ..now.told(ended.run) };
     let same = match memory {
         Memory::Nothing => now.0.is_empty(),
         Memory::Lost => false,
         Memory::Told(before) => before.fingerprint == told.fingerprint,
     };
     // What was broken and is repaired by now stands nowhere, and is news all the same.
-    if same && repaired(ended).is_empty() {
+    if same && repaired(ended).is_empty() && news.is_empty() {
         return None;
     }
     let difference = now.since(before);
-    let (subject, message) = words::say(ended, &now, &difference, before.is_some());
+    let again = before.is_some_and(|told| told.total > 0 || !repaired(ended).is_empty());
+    let (subject, message) = words::say(ended, &now, &difference, &news, again);
     Some(Notice { subject, message, told })
 }
 
@@ -156,6 +165,32 @@ fn repaired<'a>(ended: &Ended<'a>) -> Vec<&'a Change> {
         End::Applied { outcomes, .. } => super::human::repaired(ended.plan, outcomes),
         End::Looked => Vec::new(),
     }
+}
+
+/// The notes that are told once and were not told yet. A saved plan has those of the day on which it was made.
+fn news<'a>(ended: &Ended<'a>, before: Option<&Told>) -> Vec<&'a Note> {
+    if matches!(ended.end, End::Applied { saved: true, .. }) {
+        return Vec::new();
+    }
+    let is_told = |note: &Note| before.is_some_and(|told| told.news.contains(&of_note(note)));
+    let once = ended.plan.notes.iter().filter(|note| NEWS.contains(&note.topic.as_str()));
+    once.filter(|note| !is_told(note)).collect()
+}
+
+/// What is remembered of such notes after this run. What was told before is forgotten only by a run that read everything
+/// and did not see it any more.
+fn told_news(ended: &Ended<'_>, before: Option<&Told>) -> BTreeSet<String> {
+    let is_saved = matches!(ended.end, End::Applied { saved: true, .. });
+    let old = before.iter().flat_map(|told| &told.news);
+    let old = old.filter(|_| is_saved || !ended.plan.unreadable.is_empty()).cloned();
+    let notes = ended.plan.notes.iter().filter(|note| !is_saved && NEWS.contains(&note.topic.as_str()));
+    notes.map(of_note).chain(old).collect()
+}
+
+/// What makes a note the same note.
+fn of_note(note: &Note) -> String {
+    let digest = Digest::of_bytes(format!("{}\n{}\n{}", note.topic, note.target, note.text).as_bytes());
+    digest.as_str().get(..16).unwrap_or_default().to_owned()
 }
 
 impl Standing {
@@ -271,6 +306,7 @@ impl Standing {
                 .take(REMEMBERED)
                 .map(|(subject, wrongs)| (subject.clone(), wrongs.clone()))
                 .collect(),
+            news: BTreeSet::new(),
         }
     }
 

@@ -160,8 +160,16 @@ fn a_gap_in_the_recording_is_said_from_when_to_when() {
     admin.cloudtrail("us-east-1", "StartLogging", json!({ "Name": "baseline" }));
     estate.assert_clean();
     assert_eq!(gaps().len(), 1, "{:#?}", gaps());
+    // A run that is quiet says it, too: nothing else is left of what happened.
+    for command in [&["plan", "-q"][..], &["apply", "--yes", "-q"]] {
+        let ran = estate.run(command).ended(0);
+        assert!(ran.out.starts_with("note recording-gap\n") && ran.out.contains("recorded nothing from"), "{ran:?}");
+        let document = estate.run(&[command, &["--format", "json"]].concat()).ended(0).json();
+        assert_eq!(notes(&document, "recorded nothing from").len(), 1, "{document:#}");
+    }
     estate.tamper(json!({ "do": "age-deliveries", "minutes": 60 * 24 * 8 }));
     assert_eq!(gaps(), [""; 0]);
+    assert_eq!(estate.run(&["plan", "-q"]).ended(0).out, "");
 }
 
 #[test]

@@ -67,6 +67,11 @@ impl Watched {
         self.estate.tamper(json!({ "do": "stop-logging", "account": account, "region": region }));
     }
 
+    /// Lets a week go by, after which a gap in the recording is no news any more.
+    fn week(&self) {
+        self.estate.tamper(json!({ "do": "age-deliveries", "minutes": 60 * 24 * 8 }));
+    }
+
     /// What is kept, file by file.
     fn kept(&self) -> Vec<(String, String)> {
         let files = fs::read_dir(self.state.path()).unwrap().map(|entry| entry.unwrap().path());
@@ -123,6 +128,7 @@ fn each_change_is_told_once() {
     assert_eq!(fields.len(), 2, "{fields:#?}");
     assert_eq!(fields[0]["fields"][0]["before"], json!(false));
     assert_eq!(watched.last().0, "baseline test: in sync again");
+    watched.week();
     let writes = watched.estate.writes().len();
     watched.night(&plan, 0, 3);
     watched.night(&["apply", "--yes"], 0, 3);
@@ -253,6 +259,7 @@ fn a_saved_plan_says_nothing_of_what_drifted_since() {
     let (subject, document) = watched.last();
     assert_eq!(document["gone"], json!([format!("{PAYMENTS}/{HOME}/cloudtrail.trail/baseline")]));
     assert_eq!(subject, "baseline test: drift in 1 resource, 1 account", "it is not in sync");
+    watched.week();
     watched.night(&["plan"], 2, 3);
     watched.night(&["apply", "--yes"], 0, 4);
     assert_eq!(watched.last().0, "baseline test: in sync again");
@@ -271,5 +278,29 @@ fn what_broke_and_was_repaired_between_two_looks_is_told() {
     watched.stop(PAYMENTS, HOME);
     watched.night(&["apply", "--yes", "--quiet"], 0, 1);
     assert_eq!(watched.last().0, "baseline test: changed 1 resource, 1 account");
+    watched.week();
     watched.night(&["apply", "--yes", "--quiet"], 0, 1);
+}
+
+#[test]
+fn a_gap_in_the_recording_that_is_over_is_told_once() {
+    let watched = Watched::new();
+    let admin = watched.estate.admin(PAYMENTS);
+    admin.cloudtrail("us-east-1", "StopLogging", json!({ "Name": "baseline" }));
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    admin.cloudtrail("us-east-1", "StartLogging", json!({ "Name": "baseline" }));
+    watched.night(&["plan", "--quiet"], 0, 1);
+    let (subject, document) = watched.last();
+    assert_eq!(subject, "baseline test: in sync, 1 gap in what was recorded");
+    assert_eq!(document["news"].as_array().unwrap().len(), 1, "{document:#}");
+    assert!(document["news"][0]["text"].as_str().unwrap().contains("recorded nothing from"), "{document:#}");
+    let message = watched.mails()[0]["Message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("\nTo know:\n  payments 333333333333/us-east-1: trail `baseline` was stopped"),
+        "{message}"
+    );
+    watched.night(&["plan", "--quiet"], 0, 1);
+    watched.night(&["apply", "--yes", "--quiet"], 0, 1);
+    watched.week();
+    watched.night(&["plan", "--quiet"], 0, 1);
 }

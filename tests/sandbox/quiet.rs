@@ -50,6 +50,7 @@ fn drift_is_told_in_full_and_its_repair_in_a_line() {
     let repaired = estate.apply(&["-q"]).ended(0);
     let line = "changed cloudtrail.trail baseline of payments (333333333333), eu-west-1: logging: false → true\n";
     assert_eq!((repaired.out.as_str(), repaired.err.as_str()), (line, ""), "what somebody broke is news");
+    estate.tamper(json!({ "do": "age-deliveries", "minutes": 60 * 24 * 8 }));
     says_nothing(&estate.apply(&["-q"]).ended(0));
     estate.assert_clean();
     drift(&estate);

@@ -362,3 +362,48 @@ fn a_repair_of_what_nobody_was_told_of_is_told() {
     assert_eq!(notice.subject, "baseline standard: in sync again");
     assert!(notice.message.contains("Changed:\n"), "{}", notice.message);
 }
+
+#[test]
+fn a_note_of_what_is_over_is_told_once_and_forgotten_only_by_who_looked() {
+    let note = |topic: &str, text: &str| Note {
+        target: Target::new(id(PAYMENTS), region("us-east-1")),
+        topic: topic.to_owned(),
+        text: text.to_owned(),
+    };
+    let gap = note("recording-gap", "trail `baseline` was stopped and recorded nothing from one to two");
+    let with = |notes: &[&Note]| Plan { notes: notes.iter().map(|note| (*note).clone()).collect(), ..plan(vec![]) };
+    assert_eq!(looked(&with(&[&note("silent-topic", "nobody hears")]), Memory::Nothing), None, "it stands for ever");
+
+    let first = looked(&with(&[&gap]), Memory::Nothing).unwrap();
+    assert_eq!(first.subject, "baseline standard: in sync, 1 gap in what was recorded");
+    assert!(
+        first.message.contains("To know:\n  payments 333333333333/us-east-1: trail `baseline`"),
+        "{}",
+        first.message
+    );
+    assert_eq!(document(&first)["news"][0]["topic"], json!("recording-gap"));
+    let told = kept(Some(first));
+    assert_eq!(looked(&with(&[&gap]), Memory::Told(&told)), None, "once");
+
+    // Another gap is other news, and drift besides is told with it.
+    let other = note("recording-gap", "trail `baseline` was stopped and recorded nothing from three to four");
+    let mut drift = with(&[&gap, &other]);
+    drift.changes.push(stopped(LEDGER, "us-east-1", "logging"));
+    let second = looked(&drift, Memory::Told(&told)).unwrap();
+    assert!(second.subject.contains("1 gap in what was recorded, drift in 1 resource"), "{}", second.subject);
+    assert_eq!(document(&second)["news"].as_array().unwrap().len(), 1);
+    let unwatched = with(&[&note("no-longer-watched", "config is no longer watched here")]);
+    assert!(looked(&unwatched, Memory::Nothing).unwrap().subject.ends_with("in sync, 1 place no longer watched"));
+
+    // A run that could not read the place does not forget it; one that did, does.
+    let mut blind = plan(vec![]);
+    blind.unreadable.push(unread(PAYMENTS, "us-east-1", None));
+    let blind = kept(looked(&blind, Memory::Told(&told)));
+    let mut again = with(&[&gap]);
+    again.unreadable.push(unread(PAYMENTS, "us-east-1", None));
+    assert_eq!(looked(&again, Memory::Told(&blind)), None);
+    let run = run();
+    let saved = ended(&again, End::Applied { outcomes: &[], halted: None, saved: true }, &run);
+    let kept_by_saved = super::notice(&saved, Memory::Lost).unwrap();
+    assert_eq!(document(&kept_by_saved)["news"], json!([]), "a saved plan's notes are those of another day");
+}

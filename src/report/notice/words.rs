@@ -10,6 +10,7 @@ use crate::model::{AccountId, Address, OpError, for_screen};
 use crate::plan::{Action, Plan};
 use crate::report::human::counted;
 use crate::report::{Outcome, human, json, json_for_screen};
+use crate::services::Note;
 
 /// The longest subject: "less than 100 characters", ASCII (SNS API Reference, `Publish`).
 pub const SUBJECT_MAX: usize = 99;
@@ -25,10 +26,16 @@ const CAUSES: usize = 3;
 const CAUSE_WIDTH: usize = 400;
 
 /// Subject and message.
-pub(super) fn say(ended: &Ended<'_>, now: &Standing, difference: &Difference, again: bool) -> (String, String) {
-    let headline = headline(ended, now, again);
-    let text = text(ended, now, difference, &headline);
-    let document = document(ended, difference, MESSAGE_MAX.saturating_sub(text.len() + MARGIN));
+pub(super) fn say(
+    ended: &Ended<'_>,
+    now: &Standing,
+    difference: &Difference,
+    news: &[&Note],
+    again: bool,
+) -> (String, String) {
+    let headline = headline(ended, now, news, again);
+    let text = text(ended, now, difference, news, &headline);
+    let document = document(ended, difference, news, MESSAGE_MAX.saturating_sub(text.len() + MARGIN));
     // Whoever reads it on a phone sees nothing that is hidden, in the words and in the document.
     (subject(ended.baseline, &headline), format!("{}\n{}", for_screen(&text), json_for_screen(&document)))
 }
@@ -43,17 +50,22 @@ fn subject(baseline: &str, headline: &str) -> String {
 }
 
 /// One line that says it.
-fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
+fn headline(ended: &Ended<'_>, now: &Standing, news: &[&Note], again: bool) -> String {
+    let gaps = news.iter().filter(|note| note.topic == "recording-gap").count();
+    let unwatched = news.len() - gaps;
+    let gaps = (gaps > 0).then(|| format!("{} in what was recorded", counted(gaps, "gap")));
+    let unwatched = (unwatched > 0).then(|| format!("{} no longer watched", counted(unwatched, "place")));
     if now.0.is_empty() {
         let repaired = super::repaired(ended);
         let accounts: BTreeSet<AccountId> = repaired.iter().map(|change| change.address.target.account).collect();
-        return match (again, repaired.len()) {
+        let state = match (again, repaired.len()) {
             (true, _) => "in sync again".to_owned(),
             (false, 0) => "in sync".to_owned(),
             (false, n) => format!("changed {}, {}", counted(n, "resource"), counted(accounts.len(), "account")),
         };
+        return [Some(state), gaps, unwatched].into_iter().flatten().collect::<Vec<_>>().join(", ");
     }
-    let mut parts = Vec::new();
+    let mut parts: Vec<String> = gaps.into_iter().chain(unwatched).collect();
     match ended.end {
         End::Applied { halted: Some(halt), .. } if halt.is_error() => {
             parts.push(format!("{} could not run", ended.command));
@@ -81,7 +93,7 @@ fn headline(ended: &Ended<'_>, now: &Standing, again: bool) -> String {
     parts.join(", ")
 }
 
-fn text(ended: &Ended<'_>, now: &Standing, difference: &Difference, headline: &str) -> String {
+fn text(ended: &Ended<'_>, now: &Standing, difference: &Difference, news: &[&Note], headline: &str) -> String {
     let mut text = format!("{headline}\n");
     if let End::Applied { outcomes, .. } = ended.end
         && !outcomes.is_empty()
@@ -120,6 +132,16 @@ fn text(ended: &Ended<'_>, now: &Standing, difference: &Difference, headline: &s
         }
         if repaired.len() > NAMED {
             let _ = writeln!(text, "  and {} more", repaired.len() - NAMED);
+        }
+    }
+    if !news.is_empty() {
+        let _ = writeln!(text, "\nTo know:");
+        for Note { target, text: said, .. } in news.iter().take(NAMED) {
+            let account = ended.plan.names.get(&target.account).map_or(String::new(), |name| format!("{name} "));
+            let _ = writeln!(text, "  {account}{target}: {}", cut(said));
+        }
+        if news.len() > NAMED {
+            let _ = writeln!(text, "  and {} more", news.len() - NAMED);
         }
     }
     if difference.as_before > 0 {
@@ -244,7 +266,7 @@ fn cut(text: &str) -> String {
 }
 
 /// The document in one line, no longer than that: what does not fit is left out, and it says so.
-fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
+fn document(ended: &Ended<'_>, difference: &Difference, news: &[&Note], most: usize) -> String {
     let plan = ended.plan;
     // Each change is made when there is room for it.
     let rest = plan.without_changes();
@@ -275,6 +297,12 @@ fn document(ended: &Ended<'_>, difference: &Difference, most: usize) -> String {
         super::repaired(ended).into_iter().map(|change| json::change_value(plan, change)).collect::<Vec<_>>();
     document["repaired"] = json!([]);
     lists.push(("repaired", repaired));
+    document["news"] = json!([]);
+    let news = news.iter().map(|note| (*note).clone()).collect();
+    let mut news = json::plan_value(&Plan { notes: news, names: plan.names.clone(), ..Plan::default() });
+    if let Some(Value::Array(list)) = news.get_mut("notes").map(Value::take) {
+        lists.push(("news", list));
+    }
     for key in ["unreadable", "exposed", "blocked", "undelivered", "exempt", "outcomes", "orphans", "notes"] {
         if let Some(Value::Array(list)) = document.get_mut(key).map(Value::take) {
             document[key] = json!([]);
