@@ -426,7 +426,7 @@ impl<'a> Survey<'a> {
         let ids: Vec<String> = declared.shared.retained.iter().map(ToString::to_string).collect();
         for address in declared.shared.foreign_bytes.keys() {
             let reason = format!(
-                "its policy admits {}, which get no baseline by profiles.toml: dropping an account loses its logs",
+                "its policy admits {}, to which profiles.toml gives no baseline: dropping an account loses its logs",
                 ids.join(", ")
             );
             let hint = "name it in profiles.toml again, or say --allow-remove-accounts".to_owned();

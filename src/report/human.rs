@@ -31,7 +31,7 @@ const NAMED: usize = 6;
 /// How many of them are named then.
 const FEW: usize = 3;
 /// The topics of notes that nobody can act on: they are shown with `-v`.
-const BACKGROUND: [&str; 2] = ["policy-form", "rule-pattern"];
+const BACKGROUND: [&str; 3] = ["not-looked-for", "policy-form", "rule-pattern"];
 
 /// The plan, block by block; colours included, for a stream that strips them where they are not wanted.
 pub fn plan(plan: &Plan, details: bool) -> String {

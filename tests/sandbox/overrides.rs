@@ -117,6 +117,11 @@ fn what_is_no_longer_watched_is_named_with_what_stays_behind() {
         assert!(said.contains("guardduty") && said.contains("guardduty.detector"), "{place}: {said}");
         assert!(said.contains("an override of baseline.toml leaves this out here"), "{said}");
     }
+    // What has no tags belongs to what has.
+    let said = note(&document, "444444444444/eu-west-1");
+    for part in ["config.recorder", "config.delivery_channel", "config.recording"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
     assert_eq!(note(&document, "333333333333/eu-west-1"), "", "the others are watched");
     estate.write_baseline(BASELINE);
     let (_, document) = estate.plan_json(&[]);
@@ -138,4 +143,37 @@ fn what_is_no_longer_watched_is_named_with_what_stays_behind() {
         estate.plan(&[]);
         assert_eq!(estate.sandbox.mutating_calls(), 0);
     }
+}
+
+/// The texts of the notes of a topic in a place.
+fn notes_of(document: &Value, topic: &str, place: &str) -> String {
+    let of = |note: &&Value| {
+        let (account, region) = (note["account"].as_str().unwrap(), note["region"].as_str().unwrap());
+        note["topic"] == topic && format!("{account}/{region}") == place
+    };
+    let notes = document["notes"].as_array().unwrap().iter().filter(of);
+    notes.map(|note| note["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn where_no_account_is_watched_any_more_the_security_account_names_what_received_there() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    estate.write_profiles(&PROFILES.replace(", \"us-east-1\"]", "]"));
+    let (_, document) = estate.plan_json(&[]);
+    let said = notes_of(&document, "no-longer-watched", "222222222222/us-east-1");
+    for part in ["sns.topic", "eventbridge.bus default", "eventbridge.rule", "cloudtrail.trail"] {
+        assert!(said.contains(part), "no {part} in {said}: {document:#}");
+    }
+    assert!(!notes_of(&document, "no-longer-watched", "333333333333/us-east-1").contains("eventbridge.bus"));
+}
+
+#[test]
+fn that_nobody_may_look_for_what_is_left_is_a_note_for_whoever_asks() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    estate.write_profiles(&format!("{PROFILES}regions = {{ list = [\"us-east-1\"] }}\n"));
+    estate.tamper(serde_json::json!({ "do": "deny", "account": LEDGER, "operation": "cloudtrail:DescribeTrails" }));
+    let (_, document) = estate.plan_json(&[]);
+    let said = notes_of(&document, "not-looked-for", "444444444444/eu-west-1");
+    assert!(said.contains("cloudtrail:DescribeTrails answered AccessDenied"), "{document:#}");
+    assert!(!estate.plan(&[]).out.contains("not-looked-for") && estate.plan(&["-v"]).out.contains("not-looked-for"));
 }

@@ -402,7 +402,7 @@ async fn a_detector_of_another_administrator_is_told() {
         }
     }
     let (text, _) = reading("features = { S3_DATA_EVENTS = true }\n", theirs).await;
-    insta::assert_snapshot!(text.lines().last().unwrap(), @"external-detector: account 999999999999 administers the detector, which with its export is left as it is; it is not as declared: finding_publishing_frequency, S3_DATA_EVENTS");
+    insta::assert_snapshot!(text.lines().last().unwrap(), @"external-detector: account 999999999999 administers the detector, which with its export is left as it is; not as declared: finding_publishing_frequency, S3_DATA_EVENTS");
     assert!(
         text.contains("guardduty.publishing_destination/s3"),
         "what stands for the export that is not made: {text}"

@@ -4,7 +4,7 @@
 //! There is no memory of earlier runs, so AWS is asked. Where a Region does not count, one service is asked first (one
 //! list call where nothing of ours is there), and the others only where that one shows that this tool has been there. A
 //! Region may be one that an organization denies altogether: the first refusal in an account ends the search there, so
-//! that a run leaves one denied call in its trail and not one a Region.
+//! that a run leaves one denied call in its trail and not one a Region. That nobody could look is a note.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,15 @@ use futures::stream::{self, StreamExt};
 
 use super::{SurveyOptions, WayIn};
 use crate::config::Account;
-use crate::model::{Region, Target};
+use crate::model::{OpError, Region, Target};
 use crate::services::adapter::Cell;
 use crate::services::cloudtrail::config::Mode;
-use crate::services::{Declared, Found, Note, Ownership, Place, Service, is_ours};
+use crate::services::{Declared, Found, Note, Ownership, Place, Service, Shared, Spec, is_ours};
 
 /// The services that an account has for itself, the one that is asked first before the others.
 const OWN: [Service; 4] = [Service::Cloudtrail, Service::Eventbridge, Service::Config, Service::Guardduty];
+/// The services by which the security account receives besides.
+const RECEIVES: [Service; 2] = [Service::Sns, Service::Kms];
 /// Places that are asked at the same time.
 const AT_ONCE: usize = 16;
 
@@ -28,6 +30,14 @@ struct Behind<'a> {
     account: &'a Account,
     /// As if nothing were left out.
     declared: &'a Declared<'a>,
+}
+
+/// Whether something is left by this tool: the default bus is everybody's, but for the statements in its policy.
+fn is_left(found: &Found) -> bool {
+    match &found.spec {
+        Spec::EventbridgeBus(bus) => is_ours(&bus.tags) || bus.policy.document.owned().next().is_some(),
+        _ => true,
+    }
 }
 
 /// What stays behind in an account, a note for each place.
@@ -78,21 +88,24 @@ impl Behind<'_> {
     }
 
     async fn regions(&self, takes: &impl Fn(Service, &Region) -> bool) -> Vec<Note> {
-        let mut services = self.declared_services();
+        let services = self.declared_services();
         let mut regions = self.other_regions();
-        services.retain(|service| regions.iter().any(|region| takes(*service, region)));
-        let Some((first, others)) = services.split_first() else { return Vec::new() };
-        regions.retain(|region| takes(*first, region));
+        let mut asked = services.iter().copied().filter(|one| regions.iter().any(|region| takes(*one, region)));
+        let Some(first) = asked.next() else { return Vec::new() };
+        regions.retain(|region| takes(first, region));
         let mut places = regions.iter();
-        let mut notes = Vec::new();
-        let Some(one) = places.next() else { return notes };
+        let Some(one) = places.next() else { return Vec::new() };
         // Where it is refused once it is left alone everywhere.
-        let Some(found) = self.look(*first, one).await else { return notes };
-        notes.extend(self.region(one, found, others, takes).await);
-        let rest: Vec<Option<Note>> = stream::iter(places)
+        let mut notes = match self.look(first, one, self.declared).await {
+            Ok(found) => self.region(one, first, found, takes).await,
+            Err(error) => return vec![self.unseen(one, &error)],
+        };
+        let rest: Vec<Vec<Note>> = stream::iter(places)
             .map(|region| async move {
-                let found = self.look(*first, region).await?;
-                self.region(region, found, others, takes).await
+                match self.look(first, region, self.declared).await {
+                    Ok(found) => self.region(region, first, found, takes).await,
+                    Err(error) => vec![self.unseen(region, &error)],
+                }
             })
             .buffered(AT_ONCE)
             .collect()
@@ -101,25 +114,47 @@ impl Behind<'_> {
         notes
     }
 
-    /// What is in a Region that does not count, where what was asked first shows that this tool has been there.
+    /// What is in a Region that does not count, where the service that was asked first shows that this tool has been there.
     async fn region(
         &self,
         region: &Region,
-        mut found: Vec<Found>,
-        others: &[Service],
+        first: Service,
+        found: Vec<Found>,
         takes: &impl Fn(Service, &Region) -> bool,
-    ) -> Option<Note> {
+    ) -> Vec<Note> {
         if !found.iter().any(|found| is_ours(found.spec.tags())) {
-            return None;
+            return Vec::new();
         }
-        for service in others.iter().filter(|service| takes(**service, region)) {
-            found.extend(self.look(*service, region).await.unwrap_or_default());
+        let mut services = self.declared_services();
+        let receives = self.account.id == self.declared.profiles.security;
+        if receives {
+            // As long as the Region counted, it received there: its bus admits senders, and has its topic with its key.
+            services.extend(RECEIVES);
+        }
+        let shared = match receives {
+            true => Shared { hub: vec![region.clone()], ..self.declared.shared.clone() },
+            false => Shared::default(),
+        };
+        let receiving = Declared { shared: &shared, ..*self.declared };
+        let declared = if receives { &receiving } else { self.declared };
+        let (mut all, mut notes) = (Vec::new(), Vec::new());
+        for service in services.into_iter().filter(|service| takes(*service, region)) {
+            if service == first && !receives {
+                all.extend(found.iter().cloned());
+                continue;
+            }
+            match self.look(service, region, declared).await {
+                Ok(found) => all.extend(found),
+                Err(error) => notes.push(self.unseen(region, &error)),
+            }
         }
         let why = "the Region is not among the account's `regions` in profiles.toml";
-        Some(self.note(region, &found, why))
+        notes.push(self.note(region, &all, why));
+        notes
     }
 
-    /// What is there of services that an override leaves out.
+    /// What is there of services that an override leaves out. Of a service that this tool set up there it is everything:
+    /// not all of AWS's resources have tags.
     async fn services(&self, takes: &impl Fn(Service, &Region) -> bool) -> Vec<Note> {
         let baseline = self.declared.baseline;
         let own = baseline.of(self.account);
@@ -135,29 +170,49 @@ impl Behind<'_> {
             let regions = self.way_in.regions.iter().filter(|region| is_left_out || !kept.contains(region));
             cells.extend(regions.filter(|region| takes(service, region)).map(|region| (service, region)));
         }
-        let read: Vec<(&Region, Vec<Found>)> = stream::iter(cells)
-            .map(|(service, region)| async move { (region, self.look(service, region).await.unwrap_or_default()) })
+        let read: Vec<(&Region, Result<Vec<Found>, OpError>)> = stream::iter(cells)
+            .map(|(service, region)| async move { (region, self.look(service, region, self.declared).await) })
             .buffered(AT_ONCE)
             .collect()
             .await;
         let mut by_region: BTreeMap<&Region, Vec<Found>> = BTreeMap::new();
+        let mut notes = Vec::new();
         for (region, found) in read {
-            let found = found.into_iter().filter(|found| is_ours(found.spec.tags()));
-            by_region.entry(region).or_default().extend(found);
+            match found {
+                Ok(found) if found.iter().any(|found| is_ours(found.spec.tags())) => {
+                    by_region.entry(region).or_default().extend(found);
+                }
+                Ok(_) => {}
+                Err(error) => notes.push(self.unseen(region, &error)),
+            }
         }
         let why = "an override of baseline.toml leaves this out here";
-        let notes = by_region.into_iter().filter(|(_, found)| !found.is_empty());
-        notes.map(|(region, found)| self.note(region, &found, why)).collect()
+        notes.extend(by_region.into_iter().map(|(region, found)| self.note(region, &found, why)));
+        notes
     }
 
-    /// What one service has in a Region of what is ours; `None` where it cannot be asked.
-    async fn look(&self, service: Service, region: &Region) -> Option<Vec<Found>> {
+    /// What one service has in a Region of what is ours.
+    async fn look(&self, service: Service, region: &Region, declared: &Declared<'_>) -> Result<Vec<Found>, OpError> {
         let target = Target::new(self.account.id, region.clone());
         let regions = [region.clone()];
         let place = Place { account: self.account, regions: &regions };
-        let cell = Cell { session: &self.way_in.session, target: &target, declared: self.declared, place: &place };
-        let reading = service.observe(&cell).await.ok()?;
-        Some(reading.found.into_iter().filter(|found| found.ownership == Ownership::Ours).collect())
+        let cell = Cell { session: &self.way_in.session, target: &target, declared, place: &place };
+        let reading = service.observe(&cell).await?;
+        Ok(reading.found.into_iter().filter(|found| found.ownership == Ownership::Ours && is_left(found)).collect())
+    }
+
+    /// That nobody could look: what is there goes unsaid.
+    fn unseen(&self, region: &Region, error: &OpError) -> Note {
+        let answer = error.code.as_deref().unwrap_or(&error.message);
+        Note {
+            target: Target::new(self.account.id, region.clone()),
+            topic: "not-looked-for".to_owned(),
+            text: format!(
+                "what this tool may have left where nothing is watched any more could not be looked for: {}:{} \
+                 answered {answer}",
+                error.service, error.operation
+            ),
+        }
     }
 
     fn note(&self, region: &Region, found: &[Found], why: &str) -> Note {

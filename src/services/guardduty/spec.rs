@@ -128,8 +128,8 @@ impl Detector {
             features.filter(|(key, on)| seen.features.get(*key).is_some_and(|seen| seen != *on)).map(|(key, _)| &**key),
         );
         let differs = match otherwise.is_empty() {
-            true => "it is as declared".to_owned(),
-            false => format!("it is not as declared: {}", otherwise.join(", ")),
+            true => "its settings are as declared".to_owned(),
+            false => format!("not as declared: {}", otherwise.join(", ")),
         };
         Some(format!(
             "account {administrator} administers the detector, which with its export is left as it is; {differs}"

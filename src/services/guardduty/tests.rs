@@ -258,7 +258,7 @@ fn a_detector_under_another_administrator_is_untouched_and_reported() {
     assert!(adopted.adopt(&there, &terms(true)).is_empty());
     assert_eq!(adopted, there);
     assert!(adopted.refusals(Some(&there), &terms(true)).is_empty());
-    assert_snapshot!(declared.external_note(&there).unwrap(), @"account 999999999999 administers the detector, which with its export is left as it is; it is not as declared: it is suspended, finding_publishing_frequency, S3_DATA_EVENTS");
+    assert_snapshot!(declared.external_note(&there).unwrap(), @"account 999999999999 administers the detector, which with its export is left as it is; not as declared: it is suspended, finding_publishing_frequency, S3_DATA_EVENTS");
     assert_snapshot!(declared.refusals(Some(&there), &terms(true)).join("\n"), @"account 999999999999 administers the detector: it is not ours to change");
     there.bounds.0.administrator = Administrator::Itself;
     assert_eq!(declared.external_note(&there), None);
