@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
 use super::locking::LockArgs;
+use super::news;
 use super::notice::{self, Asked, UnattendedArgs};
 use super::plan::{self, LeaveArgs};
 use super::plan_file;
@@ -96,7 +97,7 @@ pub(super) fn run(args: &ApplyArgs, common: &CommonArgs, screen: &mut Screen) ->
         let ledger = run.chain.aws().ledger();
         tracing::info!(requests = ledger.total(), mutating = ledger.mutating(), own = ledger.own(), "requests sent");
         let found = run.signals.exit(exit(&plan, &applied));
-        let shown = report(&plan, &made, &applied, args.run.format, common, screen);
+        let shown = report(&run, &plan, &made, &applied, args.run.format, common, screen);
         // Whoever does not even wait for what is under way does not wait for this either.
         if run.stop.asked() == engine::Asked::Leave {
             let ended = notice::ended(shown, found, screen);
@@ -292,6 +293,7 @@ fn with(plan: &Plan, made: &[Undelivered]) -> Plan {
 }
 
 fn report(
+    run: &Run,
     plan: &Plan,
     made: &[Undelivered],
     applied: &Applied,
@@ -304,7 +306,7 @@ fn report(
         // What somebody broke is news, also where it is repaired by now; so is what was not recorded meanwhile, and what
         // AWS turned down.
         let repairs = human::repairs(plan, &applied.outcomes);
-        let news = format!("{repairs}{}{}", human::outcomes(plan, &applied.outcomes), human::gaps(plan));
+        let news = format!("{repairs}{}{}", human::outcomes(plan, &applied.outcomes), news::gaps(run, plan));
         return match format {
             _ if news.is_empty() => Ok(()),
             Format::Human => screen.text(&news),

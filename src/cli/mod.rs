@@ -19,6 +19,7 @@ mod log;
 #[cfg(feature = "aws")]
 mod mfa;
 #[cfg(feature = "aws")]
+mod news;
 mod notice;
 #[cfg(feature = "aws")]
 mod plan;

@@ -54,7 +54,7 @@ enum When {
 }
 
 /// How much is read of what was told: a line for each of a hundred thousand things that are wrong.
-const MOST_TOLD: u64 = 64 << 20;
+pub(super) const MOST_TOLD: u64 = 64 << 20;
 
 /// A run's subcommand, as it was asked for.
 #[derive(Clone, Copy)]
@@ -172,8 +172,12 @@ async fn tell(
     let Some(baseline) = &run.loaded.baseline else { return Err(CliError::NoSecurityAccount) };
     let Some(account) = profiles.account(profiles.security) else { return Err(CliError::NoSecurityAccount) };
     let narrowed = asked.args.narrowed();
-    let path =
-        state::folder().ok_or(CliError::NoStateFolder)?.join(file_name(profiles.security, &baseline.name, &narrowed));
+    let path = state::folder().ok_or(CliError::NoStateFolder)?.join(file_name(
+        "told",
+        profiles.security,
+        &baseline.name,
+        &narrowed,
+    ));
     let kept = read(&path);
     let memory = match &kept {
         Kept::Nothing => Memory::Nothing,
@@ -194,12 +198,13 @@ async fn tell(
     let silent = |source| CliError::Silent { topic: target.topic.to_string(), source: Box::new(source) };
     let session = run.chain.enter(account, Access::Own).await.map_err(silent)?;
     publish(&session, &target.region, &target.topic, &notice.subject, &notice.message).await.map_err(silent)?;
-    write(&path, &notice.told).map_err(|source| CliError::Forgetful { path, source })?;
+    write(&path, &notice.told.to_text()).map_err(|source| CliError::Forgetful { path, source })?;
     Ok(Some(notice.subject))
 }
 
 /// One file per security account, baseline and selection. plan and apply share it: what one found, the other repairs.
-fn file_name(security: AccountId, baseline: &str, narrowed: &str) -> String {
+/// `what` is the first word of the name: what is kept there.
+pub(super) fn file_name(what: &str, security: AccountId, baseline: &str, narrowed: &str) -> String {
     let readable: String = baseline
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
@@ -207,7 +212,7 @@ fn file_name(security: AccountId, baseline: &str, narrowed: &str) -> String {
         .collect();
     let digest = Digest::of_bytes(format!("{baseline}\n{narrowed}").as_bytes());
     let short = digest.as_str().get(..8).unwrap_or_default();
-    format!("told-{security}-{readable}-{short}.json")
+    format!("{what}-{security}-{readable}-{short}.json")
 }
 
 /// What is kept of what was told.
@@ -227,12 +232,12 @@ fn read(path: &Path) -> Kept {
 }
 
 /// Replaces the file as a whole: whoever is killed meanwhile leaves the old one or the new one.
-fn write(path: &Path, told: &Told) -> io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let draft = Draft::beside(path, Readers::Owner)?;
-    draft.fill(|mut file| file.write_all(told.to_text().as_bytes()))?;
+    draft.fill(|mut file| file.write_all(text.as_bytes()))?;
     draft.replace(path)
 }
 
@@ -242,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_is_told_of_one_baseline_is_not_taken_for_what_is_told_of_another() {
-        let name = |account: &str, baseline, narrowed| file_name(account.parse().unwrap(), baseline, narrowed);
+        let name = |account: &str, baseline, narrowed| file_name("told", account.parse().unwrap(), baseline, narrowed);
         let names = [
             name("222222222222", "standard", ""),
             name("333333333333", "standard", ""),

@@ -9,6 +9,7 @@ use super::CommonArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::files::Needs;
+use super::news;
 use super::notice::{self, Asked, UnattendedArgs};
 use super::plan_out::Destination;
 use super::run::{Format, Run, RunArgs};
@@ -83,7 +84,7 @@ pub(super) fn run(args: &PlanArgs, common: &CommonArgs, screen: &mut Screen) -> 
             None => Ok(()),
         };
         let found = exit(&plan);
-        let shown = saved.and_then(|()| show(&plan, args.run.format, common, screen));
+        let shown = saved.and_then(|()| show(&run, &plan, args.run.format, common, screen));
         // Where nobody looks and all is well, one line is enough.
         let silent = common.quiet || (screen.is_unattended() && found == Exit::Success);
         if let (Some(path), true, false) = (&args.out, shown.is_ok(), silent) {
@@ -114,9 +115,9 @@ pub(super) fn options(run: &Run, allowed: Allowed) -> SurveyOptions {
     SurveyOptions { selection: run.selection.clone(), terms: allowed.terms(), prune: allowed.prune, day: run.id.date() }
 }
 
-fn show(plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
+fn show(run: &Run, plan: &Plan, format: Format, common: &CommonArgs, screen: &mut Screen) -> Result<(), CliError> {
     if common.quiet && exit(plan) == Exit::Success {
-        let gaps = human::gaps(plan);
+        let gaps = news::gaps(run, plan);
         return match format {
             _ if gaps.is_empty() => Ok(()),
             Format::Human => screen.text(&gaps),

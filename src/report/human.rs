@@ -436,7 +436,9 @@ fn error_lines(text: &mut String, error: &OpError) {
 }
 
 /// The topics of notes that are shown whatever else there is to show: something was not recorded, or is not watched.
-const NEVER_COUNTED: [&str; 2] = ["no-longer-watched", "recording-gap"];
+const NEVER_COUNTED: [&str; 2] = ["no-longer-watched", GAP];
+/// The topic of notes of a time in which something that records was off.
+pub const GAP: &str = "recording-gap";
 
 /// The notes that are not only counted where nothing is amiss.
 pub fn notes_to_show(plan: &Plan) -> String {
@@ -444,13 +446,6 @@ pub fn notes_to_show(plan: &Plan) -> String {
     let mut text = String::new();
     self::notes(&mut text, &Plan { notes, names: plan.names.clone(), ..Plan::default() }, false);
     text
-}
-
-/// What was not recorded for a while: said also of a run that is quiet and finds everything in order, because nothing else
-/// is left of it.
-pub fn gaps(plan: &Plan) -> String {
-    let notes = plan.notes.iter().filter(|note| note.topic == "recording-gap").cloned().collect();
-    notes_to_show(&Plan { notes, names: plan.names.clone(), ..Plan::default() })
 }
 
 /// How many blocks there are of what is worth knowing besides: other notes, and orphans.

@@ -172,7 +172,7 @@ fn news<'a>(ended: &Ended<'a>, before: Option<&Told>) -> Vec<&'a Note> {
     if matches!(ended.end, End::Applied { saved: true, .. }) {
         return Vec::new();
     }
-    let is_told = |note: &Note| before.is_some_and(|told| told.news.contains(&of_note(note)));
+    let is_told = |note: &Note| before.is_some_and(|told| told.news.contains(&note_digest(note)));
     let once = ended.plan.notes.iter().filter(|note| NEWS.contains(&note.topic.as_str()));
     once.filter(|note| !is_told(note)).collect()
 }
@@ -184,11 +184,11 @@ fn told_news(ended: &Ended<'_>, before: Option<&Told>) -> BTreeSet<String> {
     let old = before.iter().flat_map(|told| &told.news);
     let old = old.filter(|_| is_saved || !ended.plan.unreadable.is_empty()).cloned();
     let notes = ended.plan.notes.iter().filter(|note| !is_saved && NEWS.contains(&note.topic.as_str()));
-    notes.map(of_note).chain(old).collect()
+    notes.map(note_digest).chain(old).collect()
 }
 
-/// What makes a note the same note.
-fn of_note(note: &Note) -> String {
+/// What makes a note the same note: 16 hexadecimal digits of what it says and of which place.
+pub fn note_digest(note: &Note) -> String {
     let digest = Digest::of_bytes(format!("{}\n{}\n{}", note.topic, note.target, note.text).as_bytes());
     digest.as_str().get(..16).unwrap_or_default().to_owned()
 }

@@ -161,11 +161,26 @@ fn a_gap_in_the_recording_is_said_from_when_to_when() {
     estate.assert_clean();
     assert_eq!(gaps().len(), 1, "{:#?}", gaps());
     // A run that is quiet says it, too: nothing else is left of what happened.
-    for command in [&["plan", "-q"][..], &["apply", "--yes", "-q"]] {
-        let ran = estate.run(command).ended(0);
-        assert!(ran.out.starts_with("note recording-gap\n") && ran.out.contains("recorded nothing from"), "{ran:?}");
-        let document = estate.run(&[command, &["--format", "json"]].concat()).ended(0).json();
+    let state = |name: &str| estate.directory.path().join(name).to_str().unwrap().to_owned();
+    for (index, command) in [&["plan", "-q"][..], &["apply", "--yes", "-q"]].into_iter().enumerate() {
+        let said = state(&format!("said-{index}"));
+        let night = |more: &[&str], state: &str| {
+            estate.run_with(&[command, more].concat(), &[("STATE_DIRECTORY", state)]).ended(0).out
+        };
+        // A narrowed run says nothing of other accounts, and keeps what it has said.
+        assert_eq!(night(&["-a", "ledger"], &said), "");
+        let out = night(&[], &said);
+        assert!(out.starts_with("note recording-gap\n") && out.contains("recorded nothing from"), "{out}");
+        assert_eq!(night(&[], &said), "", "once");
+        assert_eq!(night(&["-a", "payments"], &said), "");
+        let document = night(&["--format", "json"], &state(&format!("json-{index}")));
+        let document = serde_json::from_str(&document).unwrap();
         assert_eq!(notes(&document, "recorded nothing from").len(), 1, "{document:#}");
+        // Where nothing can be remembered it is said each time.
+        assert!(night(&[], "/dev/null").contains("recorded nothing") && night(&[], "/dev/null").contains("nothing"));
+        let broken = std::fs::read_dir(&said).unwrap().next().unwrap().unwrap().path();
+        std::fs::write(broken, "{").unwrap();
+        assert!(night(&[], &said).contains("recorded nothing"));
     }
     estate.tamper(json!({ "do": "age-deliveries", "minutes": 60 * 24 * 8 }));
     assert_eq!(gaps(), [""; 0]);
