@@ -28,6 +28,7 @@ use super::ledger::{Ledger, Purpose};
 use super::limits::Limits;
 use super::pages::Pages;
 use super::rates::Rates;
+use super::settings::Profile;
 use super::silence::Silence;
 use crate::clock::Clock;
 use crate::model::{AccountId, Fault, OpError, Partition, Region, Secrets};
@@ -71,11 +72,12 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// A certificate bundle that cannot be read, or TLS settings that do not work.
+    /// A certificate bundle that cannot be read, an endpoint that is no URL, or TLS settings that do not work.
     pub async fn start(start: &Start, events: Events) -> Result<Arc<Aws>, StartError> {
         let region = aws_sdk_sts::config::Region::new(start.partition.sts_region().to_string());
+        let profile = Profile::read(start.profile.as_deref()).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http::client()?)
+            .http_client(http::client(profile.bundle())?)
             .region(region)
             .retry_config(RetryConfig::disabled())
             // Attempts and whole calls are timed where they are made, see `Call`.
@@ -87,7 +89,9 @@ impl Aws {
         if let Some(profile) = &start.profile {
             loader = loader.profile_name(profile);
         }
-        Ok(Arc::new(Aws::with_config(loader.load().await, start, events)))
+        let config = loader.load().await;
+        profile.check_endpoints(&config)?;
+        Ok(Arc::new(Aws::with_config(config, start, events)))
     }
 
     /// On settings that are there already: whatever the SDK itself waits for goes by the same clock as everything else.

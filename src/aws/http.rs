@@ -1,6 +1,6 @@
 //! The HTTP client of the whole process: whom it trusts, and how much of an answer it takes.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
@@ -31,14 +31,22 @@ const MOST_BUNDLE: u64 = 16 << 20;
 /// Why AWS cannot be reached at all.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// `AWS_CA_BUNDLE` names a file that cannot be used.
-    #[error("failed to use the certificates in {path} (AWS_CA_BUNDLE)")]
+    /// A bundle of certificates cannot be used.
+    #[error("failed to use the certificates in {path} ({setting})")]
     CaBundle {
         /// The file.
         path: String,
+        /// What names it.
+        setting: &'static str,
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// An endpoint that is no URL: in its place the SDK would call AWS.
+    #[error("{setting} is no URL that begins with http:// or https:// and names a host: nothing was called")]
+    Endpoint {
+        /// What names it.
+        setting: String,
     },
     /// The TLS stack refused its settings.
     #[error("failed to set up TLS")]
@@ -50,10 +58,11 @@ pub enum StartError {
 #[error("the answer is larger than {} MB, and was not read: whatever sent it, it is not what was asked for", MOST_BYTES >> 20)]
 pub(super) struct TooLarge;
 
-/// One HTTP client for the whole process, so that connections and TLS sessions are shared per host.
-pub(super) fn client() -> Result<SharedHttpClient, StartError> {
-    let roots = match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        Some(path) => bundle(&path)?,
+/// One HTTP client for the whole process, so that connections and TLS sessions are shared per host. `authorities` is the
+/// file whose certificates are trusted in the place of the system's, and what names it.
+pub(super) fn client(authorities: Option<(OsString, &'static str)>) -> Result<SharedHttpClient, StartError> {
+    let roots = match authorities {
+        Some((path, setting)) => bundle(&path, setting)?,
         None => TrustStore::default(),
     };
     let context = TlsContext::builder().with_trust_store(roots).build().map_err(|e| StartError::Tls(e.into()))?;
@@ -76,8 +85,8 @@ pub(super) fn client() -> Result<SharedHttpClient, StartError> {
 /// The certificates of a file, and no others: what AWS's tools do ("AWS SDKs and Tools Reference Guide", `ca_bundle`:
 /// "a custom certificate bundle to use when establishing SSL/TLS connections"; botocore hands it to the TLS library in the
 /// place of its own).
-fn bundle(path: &OsStr) -> Result<TrustStore, StartError> {
-    let wrong = |source| StartError::CaBundle { path: path.to_string_lossy().into_owned(), source };
+fn bundle(path: &OsStr, setting: &'static str) -> Result<TrustStore, StartError> {
+    let wrong = |source| StartError::CaBundle { path: path.to_string_lossy().into_owned(), setting, source };
     let pem = bounded::read(Path::new(path), MOST_BUNDLE).map_err(wrong)?;
     let invalid = |text: String| wrong(io::Error::new(io::ErrorKind::InvalidData, text));
     // The SDK takes whatever it is given, and panics at the first request where it cannot use it.
@@ -136,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bundle.pem");
         fs::write(&path, text).unwrap();
-        match bundle(path.as_os_str()) {
+        match bundle(path.as_os_str(), "AWS_CA_BUNDLE") {
             Ok(store) => format!("{store:?}").chars().take(60).collect(),
             Err(StartError::CaBundle { source, .. }) => source.to_string(),
             Err(other) => other.to_string(),

@@ -13,7 +13,7 @@ use crate::model::Secrets;
 
 /// Services as endpoints' settings name them (`AWS_ENDPOINT_URL_<SERVICE>`, and the `[services]` sections of
 /// `~/.aws/config`): AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
-const SERVICES: [&str; 12] = [
+pub(super) const SERVICES: [&str; 12] = [
     "CloudTrail",
     "Config Service",
     "EC2",
@@ -92,9 +92,13 @@ pub(super) fn endpoints(config: &SdkConfig, secrets: &Secrets) {
 /// The endpoint of a service, where the environment or the shared configuration names one: found as the SDK's clients
 /// find it.
 pub(super) fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
+    own_endpoint(config, service).or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// The same, of settings for this service alone.
+pub(super) fn own_endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let own = config.service_config().zip(key.ok()).and_then(|(services, key)| services.load_config(key));
-    own.or_else(|| config.endpoint_url().map(str::to_owned))
+    config.service_config().zip(key.ok()).and_then(|(services, key)| services.load_config(key))
 }
 
 /// Notes what signs.

@@ -21,6 +21,7 @@ mod pages;
 mod publish;
 mod rates;
 mod regions;
+mod settings;
 mod settle;
 mod silence;
 #[cfg(test)]

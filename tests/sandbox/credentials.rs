@@ -162,6 +162,36 @@ fn a_bundle_without_certificates_is_an_error_and_not_a_run_that_trusts_others() 
         let ran = estate.run_with(&["accounts"], &[("AWS_CA_BUNDLE", path)]).ended(1);
         assert!(ran.err.contains("AWS_CA_BUNDLE") && ran.err.contains(why), "{}", ran.err);
     }
+    // The same of a profile, where the environment names none.
+    let config = estate.directory.path().join("config");
+    fs::write(&config, "[default]\nca_bundle = /etc/passwd\n").unwrap();
+    let ran = estate.run_with(&["accounts"], &[("AWS_CONFIG_FILE", config.to_str().unwrap())]).ended(1);
+    assert!(ran.err.contains("(ca_bundle of the profile)") && ran.err.contains("no certificate in it"), "{}", ran.err);
+    assert_eq!(estate.sandbox.calls(), []);
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_is_an_error_and_not_a_run_on_aws() {
+    let estate = Estate::new(PROFILES, BASELINE);
+    let config = estate.directory.path().join("config");
+    let with = |environment: &[(&str, &str)], text: &str| {
+        fs::write(&config, text).unwrap();
+        let mut command = estate.command(&["plan"]);
+        command.env_remove("AWS_ENDPOINT_URL").env("AWS_CONFIG_FILE", &config).env("HTTPS_PROXY", "http://127.0.0.1:9");
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("nothing was called") && !said.contains("planted"), "{said}");
+        said
+    };
+    let said = with(&[("AWS_ENDPOINT_URL", "planted-localhost:4566")], "");
+    assert!(said.contains("AWS_ENDPOINT_URL is no URL"), "{said}");
+    let said = with(&[], "[default]\nendpoint_url = planted-localhost:4566\n");
+    assert!(said.contains("endpoint_url of the profile is no URL"), "{said}");
+    let said = with(&[("AWS_ENDPOINT_URL_STS", "planted-localhost:4566")], "");
+    assert!(said.contains("the endpoint of STS"), "{said}");
+    let said = with(&[], "[default]\nservices = local\n[services local]\nsns =\n  endpoint_url = planted-localhost\n");
+    assert!(said.contains("the endpoint of SNS"), "{said}");
     assert_eq!(estate.sandbox.calls(), []);
 }
 
