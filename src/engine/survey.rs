@@ -222,6 +222,10 @@ impl<'a> Survey<'a> {
         (shared.retained, shared.foreign_bytes, shared.members) = (retained, foreign_bytes, members);
         shared.key_admits = key_admits;
         shared.opt_in.extend(opt_in);
+        if let Some(Ok(security)) = holders.get(&self.profiles.security) {
+            let counts = |region: &Region| shared.hub.contains(region);
+            shared.left = behind::regions_left(&security.notes).filter(|region| !counts(region)).collect();
+        }
         let declared = Declared { profiles: self.profiles, baseline, shared: &shared };
         let facts = self.plan_shared(&declared, &holders, options, &mut plan);
         self.block_removals(&declared, &mut plan);

@@ -270,6 +270,8 @@ pub struct Shared {
     /// Regions that accounts opt in to, besides those that this release knows of: by what AWS says of the Regions that are
     /// enabled in the accounts that this run entered, and by what the shared policies admit already.
     pub opt_in: BTreeSet<Region>,
+    /// Regions that count nowhere any more and in which the security account still has what this tool set up.
+    pub left: BTreeSet<Region>,
 }
 
 impl Shared {

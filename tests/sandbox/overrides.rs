@@ -157,14 +157,16 @@ fn notes_of(document: &Value, topic: &str, place: &str) -> String {
 
 #[test]
 fn where_no_account_is_watched_any_more_the_security_account_names_what_received_there() {
-    let estate = Estate::converged(PROFILES, BASELINE);
-    estate.write_profiles(&PROFILES.replace(", \"us-east-1\"]", "]"));
+    let wide = PROFILES.replace("\"us-east-1\"]", "\"us-east-1\", \"eu-north-1\"]");
+    let estate = Estate::converged(&wide, BASELINE);
+    estate.write_profiles(PROFILES);
     let (_, document) = estate.plan_json(&[]);
-    let said = notes_of(&document, "no-longer-watched", "222222222222/us-east-1");
+    let said = notes_of(&document, "no-longer-watched", "222222222222/eu-north-1");
     for part in ["sns.topic", "eventbridge.bus default", "eventbridge.rule", "cloudtrail.trail"] {
         assert!(said.contains(part), "no {part} in {said}: {document:#}");
     }
-    assert!(!notes_of(&document, "no-longer-watched", "333333333333/us-east-1").contains("eventbridge.bus"));
+    let said = notes_of(&document, "no-longer-watched", "333333333333/eu-north-1");
+    assert!(said.contains("cloudtrail.trail") && !said.contains("eventbridge.bus"), "{said}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ use crate::services::{Declared, Found, Note, Ownership, Place, Service, Shared, 
 const OWN: [Service; 4] = [Service::Cloudtrail, Service::Eventbridge, Service::Config, Service::Guardduty];
 /// The services by which the security account receives besides.
 const RECEIVES: [Service; 2] = [Service::Sns, Service::Kms];
+/// The topic of notes of what is left.
+const LEFT: &str = "no-longer-watched";
 /// Places that are asked at the same time.
 const AT_ONCE: usize = 16;
 
@@ -30,6 +32,8 @@ struct Behind<'a> {
     account: &'a Account,
     /// As if nothing were left out.
     declared: &'a Declared<'a>,
+    /// Whether the run is narrowed: then no Region is looked at that nobody named.
+    narrowed: bool,
 }
 
 /// Whether something is left by this tool: the default bus is everybody's, but for the statements in its policy.
@@ -38,6 +42,11 @@ fn is_left(found: &Found) -> bool {
         Spec::EventbridgeBus(bus) => is_ours(&bus.tags) || bus.policy.document.owned().next().is_some(),
         _ => true,
     }
+}
+
+/// The Regions in which an account has something left, by the notes of its reading.
+pub(super) fn regions_left(notes: &[Note]) -> impl Iterator<Item = Region> {
+    notes.iter().filter(|note| note.topic == LEFT).map(|note| note.target.region.clone())
 }
 
 /// What stays behind in an account, a note for each place.
@@ -50,7 +59,7 @@ pub(super) async fn left_behind(
     if options.selection.looks_again() || !account.baseline || !options.selection.takes_account(account) {
         return Vec::new();
     }
-    let behind = Behind { way_in, account, declared };
+    let behind = Behind { way_in, account, declared, narrowed: options.selection.narrows() };
     let takes = |service: Service, region: &Region| {
         options.selection.takes_cell(service, &Target::new(account.id, region.clone()))
     };
@@ -61,14 +70,24 @@ pub(super) async fn left_behind(
 
 impl Behind<'_> {
     /// The Regions that do not count for the account and could have. A static list says nothing of others: then those of
-    /// the other accounts.
+    /// the other accounts, and those in which the security account has something left; for the security account itself
+    /// every Region that no account has to opt in to, in a run that is not narrowed.
     fn other_regions(&self) -> Vec<Region> {
-        let elsewhere = self.declared.shared.regions.values().flatten().chain(&self.declared.shared.hub);
-        let all: BTreeSet<&Region> = match self.account.regions.list {
-            Some(_) => elsewhere.collect(),
-            None => self.way_in.enabled.all.iter().collect(),
+        let Shared { regions, hub, left, .. } = self.declared.shared;
+        let mut all: BTreeSet<Region> = match self.account.regions.list {
+            Some(_) => regions.values().flatten().chain(hub).chain(left).cloned().collect(),
+            None => self.way_in.enabled.all.iter().cloned().collect(),
         };
-        all.into_iter().filter(|region| !self.way_in.regions.contains(region)).cloned().collect()
+        if self.account.regions.list.is_some() && self.receives() && !self.narrowed {
+            let known = self.declared.profiles.partition.known_regions().iter().filter(|known| !known.opt_in);
+            all.extend(known.filter_map(|known| known.name.parse().ok()));
+        }
+        all.into_iter().filter(|region| !self.way_in.regions.contains(region)).collect()
+    }
+
+    /// Whether the account is the one that receives what the others send.
+    fn receives(&self) -> bool {
+        self.account.id == self.declared.profiles.security
     }
 
     /// What an account has for itself, the services asked first before the others. A trail for all Regions is in one of
@@ -126,7 +145,7 @@ impl Behind<'_> {
             return Vec::new();
         }
         let mut services = self.declared_services();
-        let receives = self.account.id == self.declared.profiles.security;
+        let receives = self.receives();
         if receives {
             // As long as the Region counted, it received there: its bus admits senders, and has its topic with its key.
             services.extend(RECEIVES);
@@ -223,7 +242,7 @@ impl Behind<'_> {
         let verb = if services.len() == 1 { "is" } else { "are" };
         Note {
             target: Target::new(self.account.id, region.clone()),
-            topic: "no-longer-watched".to_owned(),
+            topic: LEFT.to_owned(),
             text: format!(
                 "{} {verb} no longer watched here: {why}. What this tool set up stays and is neither compared nor repaired: \
                  {}. Let it count again, or remove it by hand",
