@@ -20,6 +20,7 @@ mod log;
 mod mfa;
 #[cfg(feature = "aws")]
 mod news;
+#[cfg(feature = "aws")]
 mod notice;
 #[cfg(feature = "aws")]
 mod plan;
