@@ -21,7 +21,8 @@ use crate::plan::{
 use crate::report::{Event, Events};
 use crate::services::adapter::Cell;
 use crate::services::{
-    Declared, Desired, Found, Kind, Note, Place, Reading, Service, Shared, Terms, expose, gone_principals, policy_notes,
+    Declared, Desired, Found, Kind, Note, Place, Reading, Service, Shared, Terms, expose, gone_principals, mute,
+    policy_notes,
 };
 
 /// Accounts that are read at the same time. Requests in flight are bounded apart; this bounds what is held in memory.
@@ -513,6 +514,7 @@ impl<'a> Survey<'a> {
                     let mut reading = observe(service, &Cell { session, target: &target, declared, place }).await;
                     if let Ok(reading) = &mut reading {
                         expose(reading, declared);
+                        mute(reading, declared);
                     }
                     self.events.tell(Event::CellRead { service, target: target.clone(), readable: reading.is_ok() });
                     ((service, target), reading)

@@ -109,8 +109,20 @@ impl Operator {
     }
 
     /// Whether a request that lacks the key, or has another value for it, is kept out.
-    pub(super) fn requires_a_value(self) -> bool {
+    fn requires_a_value(self) -> bool {
         !self.negated && !self.if_exists && self.quantifier != Quantifier::All
+    }
+
+    /// The same, of an operator by which a text, an ARN or an address can be told from all others: that an account's id is
+    /// greater than another one says nothing about whose it is.
+    pub(super) fn tells_who(self) -> bool {
+        let tells = matches!(self.test, Test::Text | Test::TextIgnoringCase | Test::Like | Test::Arn | Test::Ip);
+        tells && self.requires_a_value()
+    }
+
+    /// Whether it compares ARNs part by part, so that a wildcard does not reach beyond a colon.
+    pub(super) fn is_by_part(self) -> bool {
+        matches!(self.test, Test::Arn)
     }
 
     /// Whether `*` and `?` in its values are wildcards.

@@ -42,7 +42,7 @@ impl Statement {
 
     fn pins_down_who(&self) -> bool {
         self.conditions.iter().any(|(name, keys)| {
-            let Some(operator) = Operator::parse(name).filter(|operator| operator.requires_a_value()) else {
+            let Some(operator) = Operator::parse(name).filter(|operator| operator.tells_who()) else {
                 return false;
             };
             keys.iter().any(|(key, values)| {
@@ -64,6 +64,12 @@ pub(super) fn is_narrow(operator: Operator, key: &str, value: &str) -> bool {
     if let [_, _, _, _, account, resource] = value.splitn(6, ':').collect::<Vec<_>>()[..]
         && value.starts_with("arn:")
     {
+        // A path of a role or a user may hold colons and an account's id (IAM API Reference, `CreateRole`, `Path`): in a text
+        // a wildcard before the account reaches that far.
+        let account_at = value.len() - resource.len() - account.len() - 1;
+        if key == "aws:principalarn" && !operator.is_by_part() && wildcard < account_at {
+            return false;
+        }
         // Only S3's ARNs name no account; there the bucket's name must stand.
         let fixed = if account.is_empty() { resource.split('/').next().unwrap_or_default() } else { account };
         return !fixed.is_empty() && !fixed.contains(['*', '?']);

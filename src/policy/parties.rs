@@ -54,8 +54,9 @@ impl Statement {
         if self.effect != Effect::Allow {
             return BTreeSet::new();
         }
-        let pinned = self.pinned();
-        let everyone = || pinned.clone().unwrap_or_else(|| BTreeSet::from([Party::Everyone]));
+        let pinned = self.pinned(true);
+        // Whoever calls chooses the encryption context: only of a service it says for whom that works.
+        let everyone = || self.pinned(false).unwrap_or_else(|| BTreeSet::from([Party::Everyone]));
         let lists = match &self.principal {
             None => return BTreeSet::new(),
             Some(Principals::NotPrincipal(_) | Principals::Principal(Who::Everyone)) => return everyone(),
@@ -88,15 +89,18 @@ impl Statement {
     }
 
     /// What the conditions narrow it to, by the key that says most: accounts before organizations before names before
-    /// networks. `None` where nothing narrows it.
-    fn pinned(&self) -> Option<BTreeSet<Party>> {
+    /// networks. `None` where nothing narrows it. `by_context` is whether the encryption context counts.
+    fn pinned(&self, by_context: bool) -> Option<BTreeSet<Party>> {
         let pins = self.conditions.iter().filter_map(|(name, keys)| {
-            let operator = Operator::parse(name).filter(|operator| operator.requires_a_value())?;
+            let operator = Operator::parse(name).filter(|operator| operator.tells_who())?;
             Some((operator, keys))
         });
         let all = pins.flat_map(|(operator, keys)| keys.iter().map(move |(key, values)| (operator, key, values)));
         let sets = all.filter_map(|(operator, key, values)| {
             let key = key.to_ascii_lowercase();
+            if !by_context && key.starts_with(ENCRYPTION_CONTEXT) {
+                return None;
+            }
             let values = || values.iter().filter(|_| !values.is_empty());
             if values().any(|value| !is_narrow(operator, &key, value)) {
                 return None;
@@ -209,6 +213,17 @@ mod tests {
             ("StringEqualsIfExists", "aws:PrincipalAccount", "999999999999", Party::Everyone),
             ("StringNotEquals", "aws:PrincipalAccount", "999999999999", Party::Everyone),
             ("StringLike", "aws:PrincipalAccount", "9*", Party::Everyone),
+            ("NumericGreaterThan", "aws:PrincipalAccount", "111111111111", Party::Everyone),
+            ("NumericEquals", "kms:CallerAccount", "111111111111", Party::Everyone),
+            ("StringLike", "aws:PrincipalArn", "arn:aws:iam:*:222222222222:*", Party::Everyone),
+            ("StringLike", "aws:PrincipalArn", "arn:aws:iam::222222222222:role/*", id("222222222222")),
+            ("ArnLike", "aws:PrincipalArn", "arn:aws:iam:*:222222222222:*", id("222222222222")),
+            (
+                "StringEquals",
+                "kms:EncryptionContext:aws:cloudtrail:arn",
+                "arn:aws:cloudtrail:eu-west-1:222222222222:trail/baseline",
+                Party::Everyone,
+            ),
             ("Bool", "aws:SecureTransport", "true", Party::Everyone),
         ] {
             let parties = allow().for_everyone().when(operator, key, [value]).parties();

@@ -86,7 +86,7 @@ struct Delivery {
     principal: String,
     /// Below what in the bucket.
     bucket: String,
-    folders: Vec<String>,
+    folders: Vec<Folder>,
     /// What it asks of the bucket itself.
     about_bucket: &'static str,
     about_key: &'static [&'static str],
@@ -102,31 +102,31 @@ struct Delivery {
 struct Ask<'a> {
     delivery: &'a Delivery,
     action: &'static str,
-    resource: String,
+    /// What it asks for; of an object, names that it may have, since they hang on the day.
+    resources: Vec<String>,
     context: BTreeMap<String, Vec<String>>,
     /// Whether it asks for an object, so that it may carry more headers than are known.
     object: bool,
 }
 
 impl Delivery {
-    fn ask(&self, action: &'static str, resource: String, more: &BTreeMap<String, Vec<String>>) -> Ask<'_> {
+    fn ask(&self, action: &'static str, resources: Vec<String>, more: &BTreeMap<String, Vec<String>>) -> Ask<'_> {
         let context = self.context.iter().chain(more).map(|(key, values)| (key.clone(), values.clone())).collect();
-        Ask { delivery: self, action, resource, context, object: action == PUT_OBJECT }
+        Ask { delivery: self, action, resources, context, object: action == PUT_OBJECT }
     }
 
     fn to_bucket(&self) -> impl Iterator<Item = Ask<'_>> {
-        let about = self.ask(self.about_bucket, self.bucket.clone(), &BTreeMap::new());
+        let about = self.ask(self.about_bucket, vec![self.bucket.clone()], &BTreeMap::new());
         let objects = self.folders.iter().map(|folder| {
-            // What comes after the folder hangs on the day; no more is known of it.
-            let object = format!("{}/{folder}/2030/1/1/log.json.gz", self.bucket);
-            self.ask(PUT_OBJECT, object, &self.headers)
+            let objects = DAYS.iter().map(|day| format!("{}/{}", self.bucket, folder.object(*day)));
+            self.ask(PUT_OBJECT, objects.collect(), &self.headers)
         });
         [about].into_iter().chain(objects)
     }
 
     fn to_key(&self, key: &str) -> impl Iterator<Item = Ask<'_>> {
         let actions = self.about_key.iter().filter(|_| self.encrypts);
-        actions.map(move |action| self.ask(action, key.to_owned(), &self.encryption_context))
+        actions.map(move |action| self.ask(action, vec![key.to_owned()], &self.encryption_context))
     }
 }
 
@@ -201,9 +201,50 @@ fn context(declared: &Declared<'_>, sender: &Address, source: String) -> BTreeMa
     .into()
 }
 
-fn folder(prefix: Option<&str>, account: AccountId, rest: &str, region: &Region) -> String {
-    let prefix = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    format!("{prefix}AWSLogs/{account}/{rest}/{region}")
+/// Days of several years, of which each has other digits: what is denied on one of them alone hangs on the day.
+const DAYS: [(u16, u8, u8); 6] =
+    [(2026, 12, 31), (2027, 1, 2), (2028, 10, 14), (2029, 5, 23), (2030, 7, 6), (2031, 11, 30)];
+
+/// Where a service writes, and how it names its objects.
+struct Folder {
+    prefix: String,
+    account: AccountId,
+    /// The service's part: `CloudTrail`, `CloudTrail-Digest`, `Config`, `GuardDuty`.
+    part: &'static str,
+    region: Region,
+    trail: String,
+}
+
+impl Folder {
+    fn new(prefix: Option<&str>, account: AccountId, part: &'static str, region: &Region, trail: &str) -> Folder {
+        let prefix = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        Folder { prefix, account, part, region: region.clone(), trail: trail.to_owned() }
+    }
+
+    /// The key of an object of that day. What is unique in its name stands for any other.
+    ///
+    /// CloudTrail User Guide, "CloudTrail log file examples", "Log file name format", and "CloudTrail digest file
+    /// structure"; AWS Config Developer Guide, "Viewing configuration history" (month and day without a zero before them);
+    /// GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets".
+    fn object(&self, (year, month, day): (u16, u8, u8)) -> String {
+        let Folder { prefix, account, part, region, trail } = self;
+        let date = format!("{year}{month:02}{day:02}");
+        let folder = format!("{prefix}AWSLogs/{account}/{part}/{region}");
+        match *part {
+            "CloudTrail" => format!(
+                "{folder}/{year}/{month:02}/{day:02}/{account}_CloudTrail_{region}_{date}T0010Z_Ab3dEf5hIj7lMn9p.json.gz"
+            ),
+            "CloudTrail-Digest" => format!(
+                "{folder}/{year}/{month:02}/{day:02}/{account}_CloudTrail-Digest_{region}_{trail}_{region}_{date}T001000Z\
+                 .json.gz"
+            ),
+            "Config" => format!(
+                "{folder}/{year}/{month}/{day}/ConfigSnapshot/{account}_Config_{region}_ConfigSnapshot_{date}T001000Z_\
+                 0a1b2c3d-1111-2222-3333-444455556666.json.gz"
+            ),
+            _ => format!("{folder}/{year}/{month:02}/{day:02}/0a1b2c3d-1111-2222-3333-444455556666.jsonl.gz"),
+        }
+    }
 }
 
 /// CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail" and "Configure AWS KMS key policies for CloudTrail".
@@ -220,7 +261,9 @@ fn of_trail(
     let mut kinds = vec!["CloudTrail"];
     kinds.extend(trail.log_file_validation.then_some("CloudTrail-Digest"));
     let folders = kinds.iter().flat_map(|kind| {
-        recorded.iter().map(|region| folder(trail.s3_key_prefix.as_deref(), target.account, kind, region))
+        recorded
+            .iter()
+            .map(|region| Folder::new(trail.s3_key_prefix.as_deref(), target.account, kind, region, &sender.name))
     });
     let mut headers = encryption(trail.kms_key.as_ref(), key_arn);
     headers.extend([acl()]);
@@ -258,7 +301,7 @@ fn of_channel(
     Delivery {
         principal: CONFIG.to_owned(),
         bucket: format!("arn:{partition}:s3:::{}", channel.s3_bucket),
-        folders: vec![folder(channel.s3_key_prefix.as_deref(), target.account, "Config", &target.region)],
+        folders: vec![Folder::new(channel.s3_key_prefix.as_deref(), target.account, "Config", &target.region, "")],
         about_bucket: "s3:GetBucketAcl",
         about_key: &["kms:GenerateDataKey", "kms:Decrypt"],
         context: context(declared, &sender, source),
@@ -289,7 +332,7 @@ fn of_export(
     Delivery {
         principal: principal.cloned().unwrap_or_default(),
         bucket: bucket.to_owned(),
-        folders: vec![folder(prefix, target.account, "GuardDuty", &target.region)],
+        folders: vec![Folder::new(prefix, target.account, "GuardDuty", &target.region, "")],
         about_bucket: "s3:GetBucketLocation",
         about_key: &["kms:GenerateDataKey"],
         context: context(declared, &sender, source),
@@ -373,8 +416,24 @@ impl Ask<'_> {
     /// The statements that deny it, or may.
     fn denials(&self, policy: &Policy) -> Vec<Denial> {
         let principal = Caller::Service(&self.delivery.principal);
-        let request = Request { principal, action: self.action, resource: &self.resource, context: &self.context };
-        denials(policy, &request, if self.object { &ABSENT } else { &ABSENT_BUT_OF_OBJECTS })
+        let absent: &[&str] = if self.object { &ABSENT } else { &ABSENT_BUT_OF_OBJECTS };
+        let mut all: BTreeMap<usize, (Denial, usize)> = BTreeMap::new();
+        for resource in &self.resources {
+            let request = Request { principal, action: self.action, resource, context: &self.context };
+            for denial in denials(policy, &request, absent) {
+                let certain = usize::from(denial.certain);
+                let (_, count) = all.entry(denial.index).or_insert((denial, 0));
+                *count += certain;
+            }
+        }
+        let merged = all.into_values().map(|(mut denial, count)| {
+            denial.certain = count == self.resources.len();
+            if !denial.certain && denial.untold.is_empty() && count > 0 {
+                denial.untold = vec!["the day in the names of the objects".to_owned()];
+            }
+            denial
+        });
+        merged.collect()
     }
 }
 

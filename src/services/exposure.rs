@@ -38,7 +38,7 @@ pub fn expose(reading: &mut Reading, declared: &Declared<'_>) {
 }
 
 /// Whether the declaration says `exclusive` of a resource's policy.
-fn owns_all(declared: &Declared<'_>, spec: &Spec) -> bool {
+pub(super) fn owns_all(declared: &Declared<'_>, spec: &Spec) -> bool {
     let Baseline { log_bucket, log_key, events, notify, .. } = declared.baseline;
     match spec {
         Spec::S3Bucket(_) => log_bucket.as_ref().is_some_and(|bucket| bucket.exclusive),

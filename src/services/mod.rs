@@ -26,6 +26,7 @@ pub mod guardduty;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
+mod mute;
 mod policy_form;
 pub mod s3;
 mod senders;
@@ -34,6 +35,7 @@ pub mod sns;
 pub mod sqs;
 
 pub use exposure::expose;
+pub use mute::mute;
 pub use policy_form::policy_notes;
 pub use shared_policy::{SharedPolicy, gone_principals};
 

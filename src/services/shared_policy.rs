@@ -85,9 +85,14 @@ impl SharedPolicy {
         named.flatten().filter_map(|principal| senders::region_of_principal(principal)).collect()
     }
 
-    /// Every account that our own statements name.
+    /// Every account that our own statements name. This tool writes none that admits everyone: one that bears a name of
+    /// ours and does so was made by somebody else, and its going takes nothing from anybody.
     fn named(&self) -> BTreeSet<AccountId> {
-        self.document.owned().flat_map(Statement::account_ids).collect()
+        self.document
+            .owned()
+            .filter(|statement| !statement.is_open_to_world())
+            .flat_map(Statement::account_ids)
+            .collect()
     }
 
     /// How much of the size limit is taken by what other people wrote: their statements, and the document's `Id`.

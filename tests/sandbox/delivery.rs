@@ -231,3 +231,16 @@ fn a_delivery_channel_that_fails_is_told_with_its_next_attempt() {
     assert!(of_channel.contains("AccessDenied") && of_channel.contains("next attempt is due at"), "{said:#?}");
     assert!(!said.iter().any(|one| one.contains("cloudtrail")), "{said:#?}");
 }
+
+#[test]
+fn a_statement_about_the_names_of_log_files_keeps_them_out() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    let mut statement = of_an_organization();
+    statement["Resource"] = json!(format!("arn:aws:s3:::{BUCKET}/*_CloudTrail_*"));
+    statement.as_object_mut().unwrap().remove("Condition");
+    deny_in_bucket(&estate, &statement);
+    let (code, document) = estate.plan_json(&[]);
+    let said = undelivered(&document);
+    assert!(code == Some(3) && said.len() == 1 && said[0].contains("statement `OnlyUs`"), "{document:#}");
+    assert_eq!(notes(&document, "AccessDenied").len(), 6, "AWS says it, too: {document:#}");
+}

@@ -147,3 +147,20 @@ fn a_record_a_saved_plan_and_a_command_hold_what_is_exposed() {
     // It goes by the plan, and is no all-clear either.
     estate.run(&["apply", "saved.json", "--yes"]).ended(3);
 }
+
+#[test]
+fn what_bears_a_name_of_ours_and_admits_everyone_is_taken_away_whatever_accounts_it_names() {
+    let estate = Estate::converged(PROFILES, BASELINE);
+    let mut policy = estate.bucket(BUCKET)["policy"].take();
+    policy["Statement"].as_array_mut().unwrap().push(json!({
+        "Sid": format!("BaselineCloudTrailWrite{STRANGER}"), "Effect": "Allow", "Principal": "*", "Action": "s3:*",
+        "Resource": [format!("arn:aws:s3:::{BUCKET}/*"), format!("arn:aws:s3:::{BUCKET}/AWSLogs/{STRANGER}/*")],
+    }));
+    estate.tamper(json!({ "do": "put-bucket-policy", "bucket": BUCKET, "policy": policy }));
+    let (code, document) = estate.plan_json(&[]);
+    assert_eq!((code, &document["blocked"]), (Some(2), &json!([])), "{document:#}");
+    assert!(document["changes"].to_string().contains(&format!("BaselineCloudTrailWrite{STRANGER}")), "{document:#}");
+    estate.apply(&[]).ended(0);
+    assert!(!estate.bucket(BUCKET)["policy"].to_string().contains(STRANGER));
+    estate.assert_clean();
+}

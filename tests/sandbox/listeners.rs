@@ -327,3 +327,106 @@ fn a_topic_that_somebody_encrypted_with_a_key_of_no_use_is_undelivered() {
                     silently dropped";
     assert!(undelivered[0].ends_with(expected), "{undelivered:?}");
 }
+
+#[test]
+fn a_statement_that_denies_events_or_messages_is_undelivered_and_stays() {
+    let queue = format!("arn:aws:sqs:{HOME}:{PAYMENTS}:alerts");
+    let (kept, _) = BASELINE.split_once("[[notify.subscription]]").unwrap();
+    let subscribed = format!("{kept}[[notify.subscription]]\nprotocol = \"sqs\"\nendpoint = \"{queue}\"\n");
+    let estate = Estate::new(PROFILES, &subscribed);
+    estate.admin(PAYMENTS).sqs(HOME, "CreateQueue", json!({ "QueueName": "alerts" }));
+    estate.apply(&[]).ended(0);
+    estate.assert_clean();
+    let deny = |action: &str, resource: &str, condition: Value| {
+        let mut statement = json!({
+            "Sid": "NotHere", "Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource,
+        });
+        if condition != json!({}) {
+            statement["Condition"] = condition;
+        }
+        statement
+    };
+    let with = |policy: &Value, more: Value| {
+        let text = policy.as_str().unwrap_or(r#"{"Version":"2012-10-17","Statement":[]}"#);
+        let mut policy: Value = serde_json::from_str(text).unwrap();
+        policy["Statement"].as_array_mut().unwrap().push(more);
+        policy.to_string()
+    };
+    let (security, payments) = (estate.admin(SECURITY), estate.admin(PAYMENTS));
+    let bus = format!("arn:aws:events:{HOME}:{SECURITY}:event-bus/default");
+    let topic = topic(HOME);
+    let url = payments.sqs(HOME, "GetQueueUrl", json!({ "QueueName": "alerts" }))["QueueUrl"].clone();
+    let bus_policy = security.events(HOME, "DescribeEventBus", json!({ "Name": "default" }))["Policy"].clone();
+    let put_bus = |condition: Value| {
+        let policy = with(&bus_policy, deny("events:PutEvents", &bus, condition));
+        security.events(HOME, "PutPermission", json!({ "EventBusName": "default", "Policy": policy }));
+    };
+    let topic_policy = security.sns(HOME, "GetTopicAttributes", &[("TopicArn", &topic)]);
+    let topic_policy = topic_policy.split("<key>Policy</key><value>").nth(1).unwrap().split("</value>").next().unwrap();
+    let topic_policy = Value::from(topic_policy.replace("&quot;", "\""));
+    let queue_policy = payments.sqs(
+        HOME,
+        "GetQueueAttributes",
+        json!({ "QueueUrl": url, "AttributeNames": ["Policy"] }),
+    )["Attributes"]["Policy"]
+        .clone();
+
+    // The bus: who forwards is kept out.
+    put_bus(json!({}));
+    let (code, document) = estate.plan_json(&[]);
+    let told = reasons(&document, "undelivered");
+    assert_eq!((code, told.len()), (Some(3), 1), "{document:#}");
+    for part in [
+        "/eventbridge.bus/default: statement `NotHere`",
+        "account 333333333333, account 444444444444",
+        "events do not arrive",
+    ] {
+        assert!(told[0].contains(part), "{part}: {told:?}");
+    }
+    assert!(!raise(&estate, PAYMENTS).to_string().contains("\"sent\""), "the simulation keeps it out, too");
+    for quiet in [&["plan", "--quiet"][..], &["apply", "--yes", "--quiet"]] {
+        assert!(estate.run(quiet).ended(3).out.contains("NotHere"));
+    }
+    // One account alone; what cannot be told is a note, and what spares them is nothing.
+    put_bus(json!({ "StringEquals": { "aws:PrincipalAccount": PAYMENTS } }));
+    let told = reasons(&estate.plan_json(&[]).1, "undelivered");
+    assert!(told.len() == 1 && told[0].contains("to account 333333333333: events"), "{told:?}");
+    put_bus(json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-abcdefghij" } }));
+    let (code, document) = estate.plan_json(&[]);
+    assert_eq!(code, Some(0), "{document:#}");
+    assert!(document["notes"].to_string().contains("may deny events:PutEvents"), "{document:#}");
+    put_bus(json!({ "StringNotEquals": { "aws:PrincipalAccount": [PAYMENTS, LEDGER, SECURITY] } }));
+    let (code, document) = estate.plan_json(&[]);
+    assert!(code == Some(0) && !document["notes"].to_string().contains("may deny"), "{document:#}");
+
+    // The topic: EventBridge is kept out.
+    let put_topic = |condition: Value| {
+        let policy = with(&topic_policy, deny("sns:Publish", &topic, condition));
+        let attributes = [("TopicArn", &*topic), ("AttributeName", "Policy"), ("AttributeValue", &*policy)];
+        security.sns(HOME, "SetTopicAttributes", &attributes);
+    };
+    put_topic(json!({ "Bool": { "aws:PrincipalIsAWSService": "true" } }));
+    let (code, document) = estate.plan_json(&[]);
+    let told = reasons(&document, "undelivered");
+    assert!(
+        code == Some(3) && told.len() == 1 && told[0].contains("denies sns:Publish to events.amazonaws.com"),
+        "{told:?}"
+    );
+    put_topic(json!({ "Bool": { "aws:SecureTransport": "false" } }));
+    estate.assert_clean();
+
+    // The queue: SNS is kept out.
+    let put_queue = |condition: Value| {
+        let policy = with(&queue_policy, deny("sqs:SendMessage", &queue, condition));
+        payments.sqs(HOME, "SetQueueAttributes", json!({ "QueueUrl": url, "Attributes": { "Policy": policy } }));
+    };
+    put_queue(json!({ "ArnNotLike": { "aws:SourceArn": format!("arn:aws:sns:us-east-1:{SECURITY}:*") } }));
+    let (code, document) = estate.plan_json(&[]);
+    let told = reasons(&document, "undelivered");
+    assert!(
+        code == Some(3) && told.len() == 1 && told[0].contains("sns.amazonaws.com for the topic of eu-west-1"),
+        "{told:?}"
+    );
+    put_queue(json!({ "ArnNotLike": { "aws:SourceArn": format!("arn:aws:sns:*:{SECURITY}:*") } }));
+    estate.assert_clean();
+}

@@ -72,8 +72,14 @@ fn check_bucket(world: &World, account: AccountId, trail: &Trail, bucket: &Bucke
         context.push(("s3:x-amz-server-side-encryption-aws-kms-key-id", key));
     }
     let prefix = trail.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+    // CloudTrail User Guide, "CloudTrail log file examples", "Log file name format".
+    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+    let now = time::OffsetDateTime::from_unix_timestamp(world.now() as i64).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = (now.year(), u8::from(now.month()), now.day());
     for folder in ["CloudTrail", "CloudTrail-Digest"] {
-        let object = format!("{arn}/{prefix}AWSLogs/{account}/{folder}/{}/log.json.gz", trail.home);
+        let home = &trail.home;
+        let name = format!("{account}_{folder}_{home}_{year}{month:02}{day:02}T0010Z_Ab3dEf5hIj7lMn9p.json.gz");
+        let object = format!("{arn}/{prefix}AWSLogs/{account}/{folder}/{home}/{year}/{month:02}/{day:02}/{name}");
         if !allowed("s3:PutObject", &object, &context) {
             return Err(refused());
         }

@@ -178,3 +178,26 @@ fn an_account_without_trails_is_not_missed() {
     let only_there = deny(&["s3:PutObject"]).when("StringEquals", "aws:SourceAccount", ["444444444444"]);
     assert_eq!(said_of(&stopped(&estate.declared(), &found_of(&estate, only_there))), "");
 }
+
+#[test]
+fn the_names_of_objects_are_those_that_the_services_give_them() {
+    let on = |resource: &str| {
+        let bucket = "arn:aws:s3:::baseline-logs-222222222222-eu-west-1";
+        let statement = Statement::deny("Siem", ["s3:PutObject"]).for_everyone().on([format!("{bucket}{resource}")]);
+        to_bucket(ALL, statement)
+    };
+    for (resource, service) in [
+        ("/*_CloudTrail_*", "cloudtrail.amazonaws.com"),
+        ("/*_CloudTrail-Digest_*", "cloudtrail.amazonaws.com"),
+        ("/*_ConfigSnapshot_*", "config.amazonaws.com"),
+        ("/*.jsonl.gz", "guardduty.amazonaws.com"),
+    ] {
+        let said = on(resource);
+        assert!(said.contains(&format!("denies s3:PutObject to {service} for every account")), "{resource}: {said}");
+    }
+    for year in ["/AWSLogs/*/CloudTrail/*/2027/*", "*/2030/*"] {
+        let said = on(year);
+        assert!(said.starts_with("? ") && said.contains("the day in the names of the objects"), "{year}: {said}");
+    }
+    assert_eq!(on("/elsewhere/*"), "");
+}

@@ -19,6 +19,6 @@ mod tests;
 pub use config::Protocol;
 pub use endpoint::{Endpoint, shown};
 pub use outside::undelivered;
-pub(super) use reach::{Reach, principal, subscribed_from, topic_arn};
+pub(super) use reach::{Reach, delivers_as, principal, subscribed_from, topic_arn};
 pub use spec::{TOPIC_POLICY_MAX_BYTES, Topic, cells, desire, topic};
 pub use subscription::Subscription;

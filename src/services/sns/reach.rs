@@ -79,6 +79,19 @@ pub(in crate::services) fn principal(
     if names.is_empty() { Reach::Never } else { Reach::As(names) }
 }
 
+/// The names as which SNS delivers; none where it does not.
+pub(in crate::services) fn delivers_as(
+    partition: Partition,
+    protocol: Protocol,
+    topic: &Region,
+    endpoint: &Region,
+) -> BTreeSet<String> {
+    match principal(partition, protocol, topic, endpoint) {
+        Reach::As(names) => names,
+        Reach::Never => BTreeSet::new(),
+    }
+}
+
 /// The same, where it is known whether the Region of which AWS says both is an opt-in one.
 fn principal_if(
     partition: Partition,
