@@ -10,6 +10,18 @@ use crate::services::{Declared, Exposed, Note};
 /// since they get whatever the rule matches; the others are worth knowing.
 pub(super) fn strangers(declared: &Declared<'_>, address: &Address, rule: &Rule) -> (Vec<Exposed>, Vec<Note>) {
     let (mut exposed, mut notes) = (Vec::new(), Vec::new());
+    for (id, arn) in rule.targets.iter().filter_map(|(id, target)| Some((id, target.dead_letter_queue.as_ref()?))) {
+        let owner = arn.parse::<Arn>().ok().and_then(|arn| arn.account());
+        if owner.is_some_and(|account| declared.profiles.account(account).is_some()) {
+            continue;
+        }
+        let reason = format!(
+            "what target `{id}` of the rule cannot deliver goes to the dead-letter queue {arn}, which is in no account of \
+             profiles.toml"
+        );
+        let hint = "if it is meant, accept it; otherwise put the target again with another queue or none".to_owned();
+        exposed.push(Exposed::new(address.clone(), reason, hint, &json!({ "dead_letter": { "id": id, "arn": arn } })));
+    }
     for (id, arn) in &rule.other_targets {
         let account = arn.parse::<Arn>().ok().and_then(|arn| arn.account());
         let trusted = |id: AccountId| declared.profiles.trusted.iter().any(|one| one.id == id);

@@ -86,6 +86,19 @@ fn a_target_of_somebody_else_on_our_rule_is_told_of_by_where_it_leads() {
     assert!(exposed.iter().all(|one| one.address == first.address));
     assert_eq!(notes.len(), 1);
     assert!(notes[0].text.contains("target `queue`"), "{notes:?}");
+
+    // What cannot be delivered goes somewhere, too.
+    rule.other_targets.clear();
+    for (queue, told) in
+        [("arn:aws:sqs:eu-west-1:999999999999:dlq", 1), ("arn:aws:sqs:eu-west-1:333333333333:dlq", 0), ("odd", 1)]
+    {
+        let (id, target) = rule.targets.iter_mut().next().unwrap();
+        target.dead_letter_queue = Some(queue.to_owned());
+        let id = id.clone();
+        let (exposed, _) = stranger::strangers(&estate.declared(), &first.address, &rule);
+        assert_eq!(exposed.len(), told, "{exposed:?}");
+        assert!(exposed.iter().all(|one| one.reason.contains(&format!("target `{id}`")) && one.reason.contains(queue)));
+    }
 }
 
 #[test]
