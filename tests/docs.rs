@@ -70,8 +70,9 @@ what a run reads anyway, is left alone, and is exit code 3 until it is gone or a
 | the log bucket | a lifecycle rule of somebody that removes logs sooner than declared; replication to another account; a grant of its access control list to a stranger |
 | the keys | a grant to a stranger; imported key material that expires |
 | the topics | a subscription of somebody: a mail address, a telephone, a URL, or an ARN outside the profiles |
-| the rules | a target of somebody outside the profiles |
+| the rules | a target of somebody outside the profiles; a dead-letter queue of our targets there |
 | the detectors | an administrator outside the profiles; a filter that archives findings, which then are not exported |
+| trails, delivery channels | an SNS topic or a log group outside the profiles to which they send besides |
 | AWS Config | an account outside the profiles that may aggregate |
 
 A note, and no exit code 3: a statement that lets in whoever comes from a network (`aws:SourceIp`, `aws:SourceVpce`) or a

@@ -29,6 +29,11 @@ impl Plan {
         });
         let repaired = |one: &Undelivered| match one.address.kind {
             Kind::KmsKey => touched.contains(&one.address),
+            // It was encrypted with a key that will not do.
+            Kind::SnsTopic => made.iter().any(|change| {
+                change.address == one.address
+                    && change.fields().iter().any(|f| f.path.first().is_some_and(|p| p == "kms_key"))
+            }),
             Kind::CloudtrailTrail | Kind::ConfigDeliveryChannel | Kind::GuarddutyPublishingDestination => {
                 !store_spoilt && (store_repaired || made.iter().any(|change| sends_for(change, &one.address)))
             }
@@ -39,11 +44,15 @@ impl Plan {
             return None;
         }
         let mut plan = Plan { undelivered, ..self.clone() };
-        plan.notes.extend(waiting.into_iter().filter(|one| one.address.kind != Kind::KmsKey).map(|one| Note {
-            target: one.address.target.clone(),
-            topic: "waiting-for-aws".to_owned(),
-            text: format!("{}; repaired in this run: waiting for AWS's next attempt", one.reason),
-        }));
+        plan.notes.extend(
+            waiting.into_iter().filter(|one| !matches!(one.address.kind, Kind::KmsKey | Kind::SnsTopic)).map(|one| {
+                Note {
+                    target: one.address.target.clone(),
+                    topic: "waiting-for-aws".to_owned(),
+                    text: format!("{}; repaired in this run: waiting for AWS's next attempt", one.reason),
+                }
+            }),
+        );
         Some(plan)
     }
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Declared, Exposed, Found, Note, Reading, SharedPolicy, Spec, s3};
+use super::{Declared, Exposed, Found, Note, Ownership, Reading, SharedPolicy, Spec, s3};
 use crate::config::{Baseline, Profiles};
-use crate::model::{AccountId, Address};
+use crate::model::{AccountId, Address, Arn};
 use crate::policy::{Actions, Party, Policy, Resources, Statement};
 use crate::services::Kind;
 
@@ -18,6 +18,7 @@ use crate::services::Kind;
 /// that somebody else wrote opens nothing of this baseline.
 pub fn expose(reading: &mut Reading, declared: &Declared<'_>) {
     let Reading { found, exposed, notes, .. } = reading;
+    exposed.extend(found.iter().flat_map(|found| outlets(found, declared)));
     for Found { address, spec, arn, .. } in found.iter() {
         let (policy, what, relied_on) = match spec {
             Spec::S3Bucket(bucket) => (&bucket.policy, "bucket policy", s3::relied_on(declared, arn)),
@@ -35,6 +36,45 @@ pub fn expose(reading: &mut Reading, declared: &Declared<'_>) {
         exposed.extend(strangers);
         notes.extend(worth);
     }
+}
+
+/// Where a trail or a delivery channel of ours sends besides, outside the estate: a topic of another account is allowed
+/// (AWS Config Developer Guide, "Permissions for the Amazon SNS Topic"; CloudTrail User Guide, "Amazon SNS topic policy
+/// for CloudTrail"). It is not declared, stays as it is, and has to be said.
+fn outlets(found: &Found, declared: &Declared<'_>) -> Vec<Exposed> {
+    if found.ownership != Ownership::Ours {
+        return Vec::new();
+    }
+    let name = &found.address.name;
+    let ways: Vec<(String, Option<&String>)> = match &found.spec {
+        Spec::ConfigDeliveryChannel(channel) => {
+            vec![(
+                format!("delivery channel `{name}` sends every change of a configuration"),
+                channel.sns_topic.as_ref(),
+            )]
+        }
+        Spec::CloudtrailTrail(trail) => vec![
+            (format!("trail `{name}` tells of every log file"), trail.rest.get("SnsTopicARN")),
+            (format!("trail `{name}` sends every event"), trail.rest.get("CloudWatchLogsLogGroupArn")),
+        ],
+        _ => Vec::new(),
+    };
+    let outside = ways.into_iter().filter_map(|(what, to)| {
+        let to = to?;
+        let account = to.parse::<Arn>().ok().and_then(|arn| arn.account());
+        let trusted = |id: AccountId| declared.profiles.trusted.iter().any(|one| one.id == id);
+        if account.is_some_and(|id| declared.profiles.account(id).is_some() || trusted(id)) {
+            return None;
+        }
+        let whose = account.map_or("somebody whom its ARN does not tell".to_owned(), |id| {
+            format!("account {id}, which profiles.toml does not name")
+        });
+        let hint =
+            "if it is meant, accept it or name the account in profiles.toml; otherwise take it off by hand".to_owned();
+        let reason = format!("{what} to {to}, of {whose}");
+        Some(Exposed::new(found.address.clone(), reason, hint, &json!({ "sends_to": to })))
+    });
+    outside.collect()
 }
 
 /// Whether the declaration says `exclusive` of a resource's policy.
@@ -243,7 +283,8 @@ fn concerns(statement: &Statement, relied_on: &[String]) -> bool {
 mod tests {
     use super::*;
     use crate::config::TrustedAccount;
-    use crate::services::estate::Estate;
+    use crate::services::Service;
+    use crate::services::estate::{BASELINE, Estate, PROFILES};
 
     const BUCKET: &str = "222222222222/eu-west-1/s3.bucket/logs";
 
@@ -336,6 +377,29 @@ mod tests {
         let wider = Statement::allow("Siem", ["s3:GetObject", "s3:PutObject"]).on(["arn:aws:s3:::logs/*"]);
         assert_ne!(digest(one.clone()), digest(wider.for_arns(["999999999999"])));
         assert_ne!(digest(one.clone()), digest(one.for_arns(["777777777777"])));
+    }
+
+    #[test]
+    fn a_trail_that_sends_out_of_the_estate_is_exposed_by_where_it_sends() {
+        let estate = Estate::new(PROFILES, BASELINE);
+        let desired = estate.desire(Service::Cloudtrail, "333333333333", &["us-east-1"]).remove(0);
+        let told = |key: &str, to: &str, ownership| {
+            let Spec::CloudtrailTrail(mut trail) = desired.spec.clone() else { panic!("{desired:?}") };
+            trail.rest.insert(key.to_owned(), to.to_owned());
+            let arn = "arn:aws:cloudtrail:us-east-1:333333333333:trail/baseline".parse().unwrap();
+            let spec = Spec::CloudtrailTrail(trail);
+            let found = Found { address: desired.address.clone(), spec, arn, ownership };
+            outlets(&found, &estate.declared()).into_iter().map(|one| one.reason).collect::<Vec<_>>().join("")
+        };
+        let topic = |account: &str| told("SnsTopicARN", &format!("arn:aws:sns:us-east-1:{account}:t"), Ownership::Ours);
+        assert!(topic("999999999999").contains("of account 999999999999, which profiles.toml does not name"));
+        assert_eq!(topic("333333333333"), "");
+        let group = "arn:aws:logs:us-east-1:999999999999:log-group:x:*";
+        assert!(
+            told("CloudWatchLogsLogGroupArn", group, Ownership::Ours).starts_with("trail `baseline` sends every event")
+        );
+        assert!(told("SnsTopicARN", "odd", Ownership::Ours).contains("somebody whom its ARN does not tell"));
+        assert_eq!(told("SnsTopicARN", "odd", Ownership::Unmarked), "", "somebody else's trail is theirs");
     }
 
     #[test]

@@ -164,3 +164,16 @@ fn what_bears_a_name_of_ours_and_admits_everyone_is_taken_away_whatever_accounts
     assert!(!estate.bucket(BUCKET)["policy"].to_string().contains(STRANGER));
     estate.assert_clean();
 }
+
+#[test]
+fn a_delivery_channel_that_tells_a_strangers_topic_is_exposed() {
+    let estate = Estate::converged(PROFILES, &format!("{BASELINE}\n[config]\n"));
+    let admin = estate.admin("333333333333");
+    let mut channel = admin.config("eu-west-1", "DescribeDeliveryChannels", json!({}))["DeliveryChannels"][0].clone();
+    for (account, told) in [(STRANGER, 1), ("444444444444", 0)] {
+        channel["snsTopicARN"] = json!(format!("arn:aws:sns:eu-west-1:{account}:t"));
+        admin.config("eu-west-1", "PutDeliveryChannel", json!({ "DeliveryChannel": channel }));
+        let (code, document) = estate.plan_json(&[]);
+        assert_eq!((code, exposed(&document).len()), (Some(3 * told), told as usize), "{document:#}");
+    }
+}

@@ -61,7 +61,9 @@ impl Resource for Topic {
                 "the topic is encrypted with AWS's own key, which EventBridge may not use: every event is silently \
                      dropped"
                     .to_owned(),
-            hint: "declare `key_alias` under [notify], or take the encryption off the topic".to_owned(),
+            hint: "declare `key_alias` under [notify], with which an apply repairs it, or take the encryption off the \
+                   topic"
+                .to_owned(),
         })
     }
 
