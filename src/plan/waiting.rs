@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Action, Change, Plan};
 use crate::model::Address;
+use crate::services::sns::AWS_KEY_IN_USE;
 use crate::services::{Kind, Note, Undelivered};
 
 /// The fields of the key and the bucket on which a delivery hangs.
@@ -29,8 +30,8 @@ impl Plan {
         });
         let repaired = |one: &Undelivered| match one.address.kind {
             Kind::KmsKey => touched.contains(&one.address),
-            // It was encrypted with a key that will not do.
-            Kind::SnsTopic => made.iter().any(|change| {
+            // Of what ails a topic, its key alone: a statement that denies stays.
+            Kind::SnsTopic if one.reason == AWS_KEY_IN_USE => made.iter().any(|change| {
                 change.address == one.address
                     && change.fields().iter().any(|f| f.path.first().is_some_and(|p| p == "kms_key"))
             }),

@@ -329,6 +329,37 @@ fn a_topic_that_somebody_encrypted_with_a_key_of_no_use_is_undelivered() {
 }
 
 #[test]
+fn a_topic_under_awss_own_key_is_repaired_and_no_alarm_after_it() {
+    let keyed = BASELINE.replace("[notify]\n", "[notify]\nkey_alias = \"baseline-alerts\"\n");
+    let estate = Estate::new(PROFILES, &keyed);
+    estate.apply(&[]).ended(3);
+    estate.tamper(json!({ "do": "confirm-subscription", "subscription": "ops@example.com" }));
+    estate.assert_clean();
+    let topic = topic(HOME);
+    let set = |name: &str, value: &str| {
+        let attributes = [("TopicArn", &*topic), ("AttributeName", name), ("AttributeValue", value)];
+        estate.admin(SECURITY).sns(HOME, "SetTopicAttributes", &attributes);
+    };
+    set("KmsMasterKeyId", "alias/aws/sns");
+    let (code, document) = estate.plan_json(&[]);
+    assert_eq!((code, document["undelivered"].as_array().unwrap().len()), (Some(3), 1), "{document:#}");
+    // What else keeps the topic from being told is not repaired by its key.
+    let policy = estate.admin(SECURITY).sns(HOME, "GetTopicAttributes", &[("TopicArn", &topic)]);
+    let policy = policy.split("<key>Policy</key><value>").nth(1).unwrap().split("</value>").next().unwrap();
+    let kept = policy.replace("&quot;", "\"");
+    let mut denied: Value = serde_json::from_str(&kept).unwrap();
+    denied["Statement"].as_array_mut().unwrap().push(json!({
+        "Sid": "NotHere", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": topic,
+    }));
+    set("Policy", &denied.to_string());
+    estate.apply(&[]).ended(3);
+    set("Policy", &kept);
+    set("KmsMasterKeyId", "alias/aws/sns");
+    estate.apply(&[]).ended(0);
+    estate.assert_clean();
+}
+
+#[test]
 fn a_statement_that_denies_events_or_messages_is_undelivered_and_stays() {
     let queue = format!("arn:aws:sqs:{HOME}:{PAYMENTS}:alerts");
     let (kept, _) = BASELINE.split_once("[[notify.subscription]]").unwrap();

@@ -20,5 +20,5 @@ pub use config::Protocol;
 pub use endpoint::{Endpoint, shown};
 pub use outside::undelivered;
 pub(super) use reach::{Reach, delivers_as, principal, subscribed_from, topic_arn};
-pub use spec::{TOPIC_POLICY_MAX_BYTES, Topic, cells, desire, topic};
+pub use spec::{AWS_KEY_IN_USE, TOPIC_POLICY_MAX_BYTES, Topic, cells, desire, topic};
 pub use subscription::Subscription;

@@ -31,6 +31,11 @@ impl Topic {
     }
 }
 
+/// Why a topic under AWS's own key does not do its work (EventBridge User Guide, "Troubleshooting", "My rule targets an
+/// encrypted Amazon SNS topic").
+pub const AWS_KEY_IN_USE: &str =
+    "the topic is encrypted with AWS's own key, which EventBridge may not use: every event is silently dropped";
+
 impl Resource for Topic {
     const ABOUT: About = About {
         lives: "the security account, every Region in which it receives events",
@@ -57,10 +62,7 @@ impl Resource for Topic {
 
     fn undelivered(&self) -> Option<Kept> {
         self.has_aws_key().then(|| Kept {
-            reason:
-                "the topic is encrypted with AWS's own key, which EventBridge may not use: every event is silently \
-                     dropped"
-                    .to_owned(),
+            reason: AWS_KEY_IN_USE.to_owned(),
             hint: "declare `key_alias` under [notify], with which an apply repairs it, or take the encryption off the \
                    topic"
                 .to_owned(),
