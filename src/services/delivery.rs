@@ -209,7 +209,7 @@ const DAYS: [(u16, u8, u8); 6] =
 struct Folder {
     prefix: String,
     account: AccountId,
-    /// The service's part: `CloudTrail`, `CloudTrail-Digest`, `Config`, `GuardDuty`.
+    /// What is written: `CloudTrail`, `CloudTrail-Digest`, `ConfigHistory`, `ConfigSnapshot`, `GuardDuty`.
     part: &'static str,
     region: Region,
     trail: String,
@@ -223,9 +223,9 @@ impl Folder {
 
     /// The key of an object of that day. What is unique in its name stands for any other.
     ///
-    /// CloudTrail User Guide, "CloudTrail log file examples", "Log file name format", and "CloudTrail digest file
-    /// structure"; AWS Config Developer Guide, "Viewing configuration history" (month and day without a zero before them);
-    /// GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets".
+    /// CloudTrail User Guide, "CloudTrail log file examples" ("CloudTrail log file name format") and "CloudTrail digest file
+    /// structure"; AWS Config Developer Guide, "Example Configuration History Delivery Notification" (month and day without
+    /// a zero before them); GuardDuty User Guide, "Exporting generated GuardDuty findings to Amazon S3 buckets".
     fn object(&self, (year, month, day): (u16, u8, u8)) -> String {
         let Folder { prefix, account, part, region, trail } = self;
         let date = format!("{year}{month:02}{day:02}");
@@ -238,9 +238,9 @@ impl Folder {
                 "{folder}/{year}/{month:02}/{day:02}/{account}_CloudTrail-Digest_{region}_{trail}_{region}_{date}T001000Z\
                  .json.gz"
             ),
-            "Config" => format!(
-                "{folder}/{year}/{month}/{day}/ConfigSnapshot/{account}_Config_{region}_ConfigSnapshot_{date}T001000Z_\
-                 0a1b2c3d-1111-2222-3333-444455556666.json.gz"
+            "ConfigHistory" | "ConfigSnapshot" => format!(
+                "{prefix}AWSLogs/{account}/Config/{region}/{year}/{month}/{day}/{part}/{account}_Config_{region}_{part}_\
+                 {date}T001000Z_1.json.gz"
             ),
             _ => format!("{folder}/{year}/{month:02}/{day:02}/0a1b2c3d-1111-2222-3333-444455556666.jsonl.gz"),
         }
@@ -296,12 +296,16 @@ fn of_channel(
 ) -> Delivery {
     let (partition, target) = (declared.profiles.partition, &sender.target);
     let source = format!("arn:{partition}:config:{}:{}:*", target.region, target.account);
+    let mut kinds = vec!["ConfigHistory"];
+    kinds.extend(channel.snapshot_frequency.as_ref().map(|_| "ConfigSnapshot"));
+    let folder = |kind| Folder::new(channel.s3_key_prefix.as_deref(), target.account, kind, &target.region, "");
+    let folders = kinds.into_iter().map(folder).collect();
     let mut headers = encryption(channel.kms_key.as_ref(), key_arn);
     headers.extend([acl()]);
     Delivery {
         principal: CONFIG.to_owned(),
         bucket: format!("arn:{partition}:s3:::{}", channel.s3_bucket),
-        folders: vec![Folder::new(channel.s3_key_prefix.as_deref(), target.account, "Config", &target.region, "")],
+        folders,
         about_bucket: "s3:GetBucketAcl",
         about_key: &["kms:GenerateDataKey", "kms:Decrypt"],
         context: context(declared, &sender, source),

@@ -189,7 +189,7 @@ fn the_names_of_objects_are_those_that_the_services_give_them() {
     for (resource, service) in [
         ("/*_CloudTrail_*", "cloudtrail.amazonaws.com"),
         ("/*_CloudTrail-Digest_*", "cloudtrail.amazonaws.com"),
-        ("/*_ConfigSnapshot_*", "config.amazonaws.com"),
+        ("/*_ConfigHistory_*", "config.amazonaws.com"),
         ("/*.jsonl.gz", "guardduty.amazonaws.com"),
     ] {
         let said = on(resource);

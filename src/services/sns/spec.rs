@@ -31,8 +31,8 @@ impl Topic {
     }
 }
 
-/// Why a topic under AWS's own key does not do its work (EventBridge User Guide, "Troubleshooting", "My rule targets an
-/// encrypted Amazon SNS topic").
+/// Why a topic under AWS's own key does not do its work (AWS re:Post Knowledge Center, "Why isn't my Amazon SNS topic
+/// receiving EventBridge notifications?": an encrypted topic needs a customer managed key that lets EventBridge in).
 pub const AWS_KEY_IN_USE: &str =
     "the topic is encrypted with AWS's own key, which EventBridge may not use: every event is silently dropped";
 
